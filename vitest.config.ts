@@ -8,7 +8,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['controller/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          include: ['controller/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/sim/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },

@@ -209,3 +209,18 @@ export interface ConfigRepo {
   /** Calls back soon after the branch moves locally. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
 }
+
+// ------------------------------------------------------- archive, log files
+
+/** Archives volumes in the background, one file per volume and life of it, so that a crash only repeats it. */
+export interface Archiver {
+  state(volume: { readonly key: string; readonly createdAt: string }): 'ready' | 'archiving' | 'archived';
+  start(volume: { readonly key: string; readonly deployment: string; readonly createdAt: string }): void;
+  close(): Promise<void>;
+}
+
+/** The folders below `logs/`, one per deployment. */
+export interface LogFiles {
+  list(): Promise<readonly { readonly key: string; readonly deployment: string }[]>;
+  remove(key: string): Promise<void>;
+}

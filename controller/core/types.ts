@@ -3,14 +3,19 @@
  * `Desired` is what the file asks for at a commit, with sources resolved as far as they are known;
  * `Observed` is what exists and is ours; `Wanted` is what ought to exist *now*, on the way from one to the other.
  * A plan is the difference between `Wanted` and `Observed`, as data.
+ *
+ * Over 250 lines because the nouns are read together, and hold no code.
  */
 
 export type Verb = 'create' | 'update' | 'delete';
 
-/** Why a step of the plan is not taken in this pass; `ms` until it is worth another look, if known. */
+/** Why a step of the plan is not taken in this pass. */
 export interface Wait {
   readonly why: string;
+  /** Until it is worth another look, if known. */
   readonly ms?: number;
+  /** It will not happen by itself: a commit or a person has to act. */
+  readonly forPerson?: true;
 }
 
 /** One step of a plan. `why` is the sentence a person reads; `want` is what the kind needs to make it so. */
@@ -197,6 +202,8 @@ export interface InstanceHave extends Resource {
   readonly restarts: number;
   /** What to tell about it when it is not ready: exit code and last lines, or the last probe's answer. */
   readonly detail?: string;
+  /** It has been ready before, so it is not given up for a slow answer. */
+  readonly proven: boolean;
   /** Set once Berth has given this version up; it stays stopped, for its logs. */
   readonly gaveUp?: string;
 }
@@ -237,6 +244,7 @@ export interface PortWant extends Resource {
   readonly instance: string;
 }
 
+/** An instance that has to exist and run. */
 export interface InstanceWant extends Resource {
   readonly service: string;
   readonly hash: string;
@@ -244,12 +252,8 @@ export interface InstanceWant extends Resource {
   readonly spec: InstanceSpec;
   readonly network: string;
   readonly port?: number;
-  /** `stop` leaves the container, for its logs or a later start. */
-  readonly run: 'run' | 'stop';
   readonly why: string;
   readonly wait?: Wait;
-  /** Recorded with a stop: this version is given up for that reason. */
-  readonly giveUp?: string;
 }
 
 /** Where a prefix or a pinned port leads; no upstreams: the page that says so. */
@@ -272,10 +276,17 @@ export interface VhostWant extends Resource {
   readonly wait?: Wait;
 }
 
-/** What to do with something that is there and is not wanted. */
+/** Why something that is there goes, or must wait before it goes. */
 export interface Leaving {
   readonly why: string;
   readonly wait?: Wait;
+}
+
+/** Whether an instance that is there should run; `giveUp` is recorded with a stop, and shown. */
+export interface Standing {
+  readonly run: boolean;
+  readonly why: string;
+  readonly giveUp?: string;
 }
 
 /** One deployment's part of a rollout, in words. */
@@ -296,7 +307,11 @@ export interface Wanted {
   readonly present: ReadonlySet<string>;
   /** No action may touch these in this pass; the reason by name. */
   readonly frozen: ReadonlyMap<string, string>;
-  /** By `kind/key`: why something that is not wanted goes, or must wait before it goes. */
+  /** Instances that are there and stay without being wanted anew: an old version that serves, one that is given up. */
+  readonly standing: ReadonlyMap<string, Standing>;
+  /** By `kind/key`: not wanted anew, but left alone for now or for good. */
+  readonly kept: ReadonlySet<string>;
+  /** By `kind/key`: what is neither wanted, standing nor kept goes; here is why, where there is more to say than "no longer wanted". */
   readonly leaving: ReadonlyMap<string, Leaving>;
   readonly verdicts: ReadonlyMap<string, Verdict>;
 }

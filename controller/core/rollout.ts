@@ -1,0 +1,111 @@
+/**
+ * Desired × observed → what ought to exist now. Pure: the same worlds give the same answer.
+ * One service is decided in `service.ts`; here its answers become resources, for whole deployments.
+ */
+import { type Context, certain, type Draft, emptyDraft, type RolloutRules, type Seen } from './draft.ts';
+import { keepForLater, keepImages } from './keep.ts';
+import { addInstances } from './place.ts';
+import { createAllocator } from './ports.ts';
+import { decideService, instanceKeys } from './service.ts';
+import type {
+  Desired,
+  DesiredDeployment,
+  DesiredService,
+  InstanceHave,
+  Observed,
+  Resource,
+  Verdict,
+  VhostHave,
+  Wait,
+  Wanted,
+} from './types.ts';
+import { addVhost } from './vhost-want.ts';
+
+/** What ought to exist now. Where the world can't be seen, every deployment is frozen. */
+export function rollout(desired: Desired, observed: Observed, rules: RolloutRules): Wanted {
+  const draft = emptyDraft(desired);
+  const seen = certain(observed);
+  if (typeof seen === 'string') {
+    const everyone = Object.values(observed).flatMap((have) => ('uncertain' in have ? [] : have));
+    for (const { deployment } of everyone) if (deployment !== '') draft.frozen.set(deployment, seen);
+    for (const name of draft.present) draft.frozen.set(name, seen);
+    return draft;
+  }
+  const allocate = createAllocator(rules.ports, takenPorts(desired, seen, rules));
+  const deployments = [...desired.deployments].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const deployment of deployments) rollOut(draft, { deployment, seen, rules, allocate });
+  keepForLater(draft, seen);
+  return draft;
+}
+
+function takenPorts(desired: Desired, seen: Seen, rules: RolloutRules): readonly number[] {
+  const pinned = desired.deployments.flatMap(({ services }) => services.map((s) => s.pinnedPort ?? 0));
+  const held = seen.instance.map(({ port }) => port ?? 0);
+  return [...rules.busyPorts, ...pinned, ...held, ...seen.port.map(({ port }) => port)];
+}
+
+function of<T extends Resource>(haves: readonly T[], deployment: DesiredDeployment): readonly T[] {
+  return haves.filter((have) => have.deployment === deployment.name);
+}
+
+function rollOut(draft: Draft, context: Context): void {
+  const { deployment, seen, rules } = context;
+  const instances = of(seen.instance, deployment);
+  const images = of(seen.image, deployment);
+  const vhost = of(seen.vhost, deployment)[0];
+  draft.networks.push({ key: `berth-${deployment.name}`, deployment: deployment.name });
+  for (const name of deployment.volumes)
+    draft.volumes.push({ key: `berth-${deployment.name}-${name}`, deployment: deployment.name });
+
+  const serve = new Map<string, readonly string[]>();
+  const verdicts: Verdict[] = [];
+  for (const service of deployment.services) {
+    const decision = decideService({
+      deployment,
+      service,
+      instances: instances.filter((have) => have.service === service.name),
+      image: seen.image.find(({ key }) => key === service.version?.image.key),
+      vhost,
+      missingNeed: missingNeed(deployment, service, instances),
+      drainMs: rules.drainMs,
+      workerShutdownMs: rules.workerShutdownMs,
+    });
+    serve.set(service.name, decision.serve);
+    keepImages(draft, { service, images, instances, keep: rules.keepImages, suspend: deployment.suspend });
+    const trouble = addInstances(draft, context, service, decision);
+    verdicts.push(trouble ?? decision.verdict);
+  }
+  const names = new Set(deployment.services.map(({ name }) => name));
+  for (const orphan of instances.filter(({ service }) => !names.has(service)))
+    draft.leaving.set(`instance/${orphan.key}`, {
+      why: 'its service left the entry',
+      ...dropWait(vhost, orphan),
+    });
+  addVhost(draft, context, serve, verdicts);
+  draft.verdicts.set(deployment.name, worst(verdicts));
+}
+
+function dropWait(vhost: VhostHave | undefined, { service, key }: InstanceHave): { wait?: Wait } {
+  return vhost?.serves[service]?.includes(key) ? { wait: { why: 'nginx has to let go of it first' } } : {};
+}
+
+function missingNeed(
+  deployment: DesiredDeployment,
+  service: DesiredService,
+  instances: readonly InstanceHave[],
+): string | undefined {
+  return service.needs.find((need) => {
+    const other = deployment.services.find(({ name }) => name === need);
+    const keys = other?.version ? instanceKeys(deployment.name, other) : undefined;
+    return !instances.some(
+      (have) => have.service === need && have.ready && (!keys || keys.includes(have.key)),
+    );
+  });
+}
+
+const RANK = { failed: 0, building: 1, stopped: 2, running: 3 } as const;
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  const sorted = [...verdicts].sort((a, b) => RANK[a.status] - RANK[b.status]);
+  return sorted[0] ?? { status: 'running', stage: 'nothing to run' };
+}

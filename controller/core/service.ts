@@ -1,0 +1,271 @@
+/**
+ * The rollout of one service, as a pure table (DESIGN §7): which instances have to exist, which stay, which go, and
+ * where visitors are led. `W` below is the version that the file asks for, the others are "older".
+ *
+ * Recreate differs from DESIGN in one point: the older version is stopped but kept until W answers, so that a W that
+ * never does is taken back by starting the older one again.
+ */
+import { isBad, pickServing } from './serving.ts';
+import type {
+  DesiredDeployment,
+  DesiredService,
+  ImageHave,
+  InstanceHave,
+  Leaving,
+  Standing,
+  Verdict,
+  VhostHave,
+  Wait,
+} from './types.ts';
+
+/** An instance that exits this often without ever answering is given up. */
+const GIVE_UP_RESTARTS = 5;
+
+export interface ServiceView {
+  readonly deployment: DesiredDeployment;
+  readonly service: DesiredService;
+  readonly instances: readonly InstanceHave[];
+  /** Of the wanted version. */
+  readonly image: ImageHave | undefined;
+  readonly vhost: VhostHave | undefined;
+  /** A service that this one needs and that is not ready. */
+  readonly missingNeed: string | undefined;
+  readonly drainMs: number;
+  /** Nginx ends an old worker this long after a reload, whatever it still does. */
+  readonly workerShutdownMs: number;
+}
+
+export interface ServiceDecision {
+  /** Instances of W that have to exist and run. */
+  readonly wants: readonly { readonly key: string; readonly why: string; readonly wait?: Wait }[];
+  readonly standing: readonly (readonly [key: string, standing: Standing])[];
+  readonly kept: readonly string[];
+  readonly leaving: readonly (readonly [key: string, leaving: Leaving])[];
+  readonly serve: readonly string[];
+  readonly verdict: Verdict;
+}
+
+/** Keys of the instances of a version: `blog-web-3f9a1c02`, with `-1`… when there are several. */
+export function instanceKeys(deployment: string, service: DesiredService): readonly string[] {
+  if (!service.version) return [];
+  const key = `${deployment}-${service.name}-${service.version.hash}`;
+  return service.replicas === 1
+    ? [key]
+    : Array.from({ length: service.replicas }, (_, index) => `${key}-${index + 1}`);
+}
+
+/** What this pass does about one service. */
+export function decideService(view: ServiceView): ServiceDecision {
+  if (view.deployment.suspend) return suspended(view);
+  if (!view.service.version) return sourceUnknown(view);
+  return view.service.strategy === 'recreate' ? recreate(view) : rolling(view);
+}
+
+function servedNow({ vhost, service }: ServiceView): readonly string[] {
+  return vhost?.serves[service.name] ?? [];
+}
+
+/** Nginx may still run an older text than the one on the disk, so nobody can say that it does not lead here. */
+function vhostInDoubt({ deployment, vhost }: ServiceView): boolean {
+  const hasVhost = deployment.routes.length > 0 || deployment.services.some(({ routed }) => routed);
+  return hasVhost && (vhost === undefined || vhost.liveForMs === 0);
+}
+
+function suspended(view: ServiceView): ServiceDecision {
+  const led = Object.values(view.vhost?.serves ?? {}).some((keys) => keys.length > 0);
+  const stillServed = led || vhostInDoubt(view);
+  const keys = instanceKeys(view.deployment.name, view.service);
+  const known = view.service.version !== undefined;
+  const staying = view.instances.filter(({ key }) => !known || keys.includes(key));
+  const going = view.instances.filter((instance) => !staying.includes(instance));
+  const wait = stillServed ? { wait: { why: 'the vhost has to show the stopped page first' } } : {};
+  const running = view.instances.some(({ state }) => state !== 'exited' && state !== 'created');
+  return {
+    wants: [],
+    standing: staying.map(({ key, state }) => [
+      key,
+      { run: stillServed && state === 'running', why: 'its deployment is suspended' },
+    ]),
+    kept: [],
+    leaving: going.map(({ key }) => [key, { why: 'an older version', ...wait }]),
+    serve: [],
+    verdict: { status: 'stopped', stage: running ? 'stopping' : 'stopped' },
+  };
+}
+
+function sourceUnknown(view: ServiceView): ServiceDecision {
+  const unknown = view.service.unknown ?? { why: 'its source is not known yet', failed: false };
+  return {
+    wants: [],
+    standing: [],
+    kept: view.instances.map(({ key }) => key),
+    leaving: [],
+    serve: pickServing({ keys: [], instances: view.instances, served: servedNow(view) }),
+    verdict: unknown.failed
+      ? { status: 'failed', stage: 'source', error: unknown.why }
+      : { status: 'building', stage: unknown.why },
+  };
+}
+
+interface Look {
+  /** Of W. */
+  readonly keys: readonly string[];
+  /** Those of W that are not given up. */
+  readonly hopeful: readonly string[];
+  readonly older: readonly InstanceHave[];
+  readonly failures: ReadonlyMap<string, string>;
+  /** Why an instance of W can't be created now. */
+  readonly blocked: Wait | undefined;
+  readonly verdict: Verdict;
+}
+
+function lookAt(view: ServiceView): Look {
+  const keys = instanceKeys(view.deployment.name, view.service);
+  const byKey = new Map(view.instances.map((instance) => [instance.key, instance]));
+  const older = view.instances.filter(({ key }) => !keys.includes(key));
+  const fallback = older.some(({ ready }) => ready);
+  const failures = new Map<string, string>();
+  for (const key of keys) {
+    const have = byKey.get(key);
+    const reason = have && (have.gaveUp ?? giveUpReason(have, fallback));
+    if (reason !== undefined) failures.set(key, reason);
+  }
+  const blocked = blockedBy(view);
+  const hopeful = keys.filter((key) => !failures.has(key));
+  return { keys, hopeful, older, failures, blocked, verdict: verdictOf(view, keys, failures, blocked) };
+}
+
+function giveUpReason(have: InstanceHave, fallback: boolean): string | undefined {
+  if (have.ready || (have.proven && !fallback) || !isBad(have)) return undefined;
+  const detail = have.detail ? `: ${have.detail}` : '';
+  if (have.restarts >= GIVE_UP_RESTARTS) return `exited ${have.restarts} times${detail}`;
+  if (have.state === 'exited' || have.state === 'created' || have.state === 'stopping') return undefined;
+  if (have.sinceMs <= have.healthTimeoutMs) return undefined;
+  return `was not ready within ${Math.round(have.healthTimeoutMs / 1000)} s${detail}`;
+}
+
+function blockedBy({ image, missingNeed }: ServiceView): Wait | undefined {
+  if (image?.state === 'failed') return { why: 'its build failed' };
+  if (image?.state !== 'ready') return { why: 'waits for its image' };
+  if (missingNeed !== undefined) return { why: `waits for ${missingNeed}` };
+  return undefined;
+}
+
+function verdictOf(
+  { instances, image }: ServiceView,
+  keys: readonly string[],
+  failures: ReadonlyMap<string, string>,
+  blocked: Wait | undefined,
+): Verdict {
+  const haves = instances.filter(({ key }) => keys.includes(key));
+  const failure = [...failures.values()][0];
+  const bad = haves.find((have) => have.proven && isBad(have) && have.detail);
+  if (haves.length === keys.length && haves.every(({ ready }) => ready))
+    return { status: 'running', stage: instances.length > haves.length ? 'draining' : 'serving' };
+  if (failure !== undefined) return { status: 'failed', stage: 'start', error: failure };
+  if (haves.length === 0 && image?.state === 'failed')
+    return { status: 'failed', stage: 'build', error: image.error ?? 'its build failed' };
+  if (bad) return { status: 'failed', stage: 'serving', error: `no longer answers: ${bad.detail}` };
+  if (haves.some(({ ready }) => ready)) return { status: 'running', stage: 'starting replicas' };
+  return { status: 'building', stage: haves.length > 0 ? 'starting' : (blocked?.why ?? 'starting') };
+}
+
+function wantsOf(view: ServiceView, w: Look, blocked: Wait | undefined): ServiceDecision['wants'] {
+  const known = view.instances.length > 0;
+  return w.keys.flatMap((key) => {
+    if (w.failures.has(key)) return [];
+    const have = view.instances.find((instance) => instance.key === key);
+    if (!have && view.image?.state === 'failed') return [];
+    const why = known ? 'new version' : 'new service';
+    const left = have ? Math.max(0, have.healthTimeoutMs - have.sinceMs) : 0;
+    const wait = have ? (have.ready ? undefined : { why: 'waits until it answers', ms: left }) : blocked;
+    return [{ key, why, ...(wait && { wait }) }];
+  });
+}
+
+function givenUp(w: Look): ServiceDecision['standing'] {
+  return [...w.failures].map(([key, reason]) => [key, { run: false, why: reason, giveUp: reason }] as const);
+}
+
+function rolling(view: ServiceView): ServiceDecision {
+  const w = lookAt(view);
+  const served = servedNow(view);
+  const live = view.instances.filter(({ key }) => !w.failures.has(key));
+  const serve = view.service.routed ? pickServing({ keys: w.hopeful, instances: live, served }) : [];
+  const standing = [...givenUp(w)];
+  const leaving: [string, Leaving][] = [];
+  for (const old of w.older) {
+    const needed = serve.includes(old.key) || served.includes(old.key) || isSpare(view, w, old, serve);
+    if (needed && old.gaveUp === undefined)
+      standing.push([old.key, { run: true, why: 'it serves until the new version answers' }]);
+    else leaving.push([old.key, leave(view, w, old)]);
+  }
+  return { wants: wantsOf(view, w, w.blocked), standing, kept: [], leaving, serve, verdict: w.verdict };
+}
+
+/** An older instance that may still be needed because nothing of W answers. */
+function isSpare(view: ServiceView, w: Look, old: InstanceHave, serve: readonly string[]): boolean {
+  if (view.service.routed) return serve.length === 0 && old.proven;
+  const replaced = view.instances.some(({ key, ready }) => ready && w.keys.includes(key));
+  return !replaced && (old.proven || !isBad(old));
+}
+
+function leave(view: ServiceView, w: Look, old: InstanceHave): Leaving {
+  const why = `replaced by ${w.keys[0] ?? 'nothing'}`;
+  const wait = isBad(old) ? undefined : drainWait(view, w);
+  return { why, ...(wait && { wait }) };
+}
+
+/** An old instance outlives the switch by the drain time, and by any nginx worker that may still send to it. */
+function drainWait(view: ServiceView, w: Look): Wait | undefined {
+  const { drainMs, workerShutdownMs, vhost } = view;
+  if (!view.service.routed) {
+    const ready = view.instances.filter((instance) => instance.ready && w.keys.includes(instance.key));
+    const left = drainMs - Math.min(...ready.map(({ sinceMs }) => sinceMs));
+    return left > 0 ? { why: 'drains', ms: left } : undefined;
+  }
+  if (!vhost || vhost.liveForMs === 0) return { why: 'nginx has to run the new vhost first' };
+  if (vhost.liveForMs < drainMs) return { why: 'drains', ms: drainMs - vhost.liveForMs };
+  if (vhost.oldWorkers && vhost.liveForMs < drainMs + workerShutdownMs)
+    return { why: 'an older nginx worker still sends to it', ms: 500 };
+  return undefined;
+}
+
+function recreate(view: ServiceView): ServiceDecision {
+  const w = lookAt(view);
+  const served = servedNow(view);
+  const mine = view.instances.filter(({ key }) => w.keys.includes(key));
+  const failed = w.failures.size > 0;
+  const begun = mine.length > 0 && !failed;
+  const done = begun && mine.length === w.keys.length && mine.every(({ ready }) => ready);
+  const mayBegin = begun || (!failed && w.blocked === undefined);
+  const live = view.instances.filter(({ key }) => !w.failures.has(key));
+  const older = w.older.filter(({ gaveUp }) => gaveUp === undefined);
+  const inDoubt = view.service.routed && vhostInDoubt(view);
+  const olderServed = older.length > 0 && (inDoubt || older.some(({ key }) => served.includes(key)));
+  const olderRuns = older.some(({ state }) => state !== 'exited' && state !== 'created');
+  const mineRuns = mine.some(({ state }) => state !== 'exited' && state !== 'created');
+
+  const answering = pickServing({ keys: w.hopeful, instances: live, served });
+  const serve =
+    !view.service.routed || (mayBegin && !done && olderServed && !begun)
+      ? []
+      : answering.filter((key) => !mayBegin || w.keys.includes(key));
+  const runOlder = mayBegin ? olderServed && !begun : !mineRuns;
+  const why = mayBegin ? 'stops so that the new version can start' : 'serves, since the new version can not';
+  const first = !begun && olderRuns ? { why: 'the older version stops first' } : undefined;
+  return {
+    wants: wantsOf(view, w, w.blocked ?? first),
+    standing: [
+      ...givenUp(w),
+      ...(done ? [] : older.map(({ key }) => [key, { run: runOlder, why }] as const)),
+    ],
+    kept: [],
+    leaving: (done ? w.older : w.older.filter((old) => !older.includes(old))).map(({ key }) => [
+      key,
+      { why: `replaced by ${w.keys[0] ?? 'nothing'}` },
+    ]),
+    serve,
+    verdict: w.verdict,
+  };
+}

@@ -1,0 +1,42 @@
+/** The kinds in the order in which they are made; they go in reverse. A new kind is one file and one line here. */
+import type { Builder } from '../build/types.ts';
+import type { Engine } from '../clients/engine/types.ts';
+import type { Archiver, LogFiles, Nginx, Prober, Store } from '../clients/types.ts';
+import type { Step } from '../core/step.ts';
+import type { Kind } from '../core/types.ts';
+import { imageKind } from './image.ts';
+import { instanceKind } from './instance.ts';
+import { logsKind } from './logs.ts';
+import { networkKind } from './network.ts';
+import { portKind } from './port.ts';
+import { vhostKind } from './vhost.ts';
+import type { VhostTextOptions } from './vhost-text.ts';
+import { volumeKind } from './volume.ts';
+
+/** Everything the kinds reach the world with. */
+export interface Clients {
+  readonly engine: Engine;
+  readonly builder: Builder;
+  readonly archiver: Archiver;
+  readonly prober: Prober;
+  readonly nginx: Nginx;
+  readonly store: Store;
+  readonly logFiles: LogFiles;
+  readonly step: Step;
+  readonly now: () => Date;
+  readonly vhostText: VhostTextOptions;
+}
+
+/** All kinds, in order. */
+export function createKinds(clients: Clients): readonly Kind[] {
+  const { engine, store, step, now } = clients;
+  return [
+    logsKind(clients.logFiles),
+    imageKind(clients),
+    networkKind(engine),
+    volumeKind(clients),
+    portKind(store, step, now),
+    instanceKind(clients),
+    vhostKind(clients.nginx, clients.vhostText),
+  ] as readonly Kind[];
+}

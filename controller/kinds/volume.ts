@@ -1,0 +1,51 @@
+/** Volumes: made empty, and deleted only after their content lies in the archive. */
+import type { Engine } from '../clients/engine/types.ts';
+import type { Archiver } from '../clients/types.ts';
+import { diffByKey } from '../core/diff.ts';
+import type { Action, Kind, VolumeHave, VolumeWant } from '../core/types.ts';
+import { applyEach, seenOf } from './each.ts';
+
+export interface VolumeClients {
+  readonly engine: Pick<Engine, 'volumes' | 'createVolume' | 'removeVolume'>;
+  readonly archiver: Archiver;
+}
+
+/** The kind `volume`. A delete takes several passes: archive, wait, remove. */
+export function volumeKind({ engine, archiver }: VolumeClients): Kind<VolumeHave, VolumeWant> {
+  return {
+    name: 'volume',
+    async observe() {
+      const rows = await engine.volumes();
+      return rows.map((row) => ({ ...row, state: archiver.state(row) }));
+    },
+    diff(wanted, observed) {
+      const haves = seenOf(observed.volume);
+      const stateOf = new Map(haves.map(({ key, state }) => [key, state]));
+      const actions = diffByKey({
+        kind: 'volume',
+        wanted,
+        wants: wanted.volumes,
+        haves,
+        because: () => 'a service keeps files in it',
+      });
+      return actions.map((action) => whileArchiving(action, stateOf.get(action.key)));
+    },
+    apply: async (actions) => {
+      const rows = new Map((await engine.volumes()).map((row) => [row.key, row]));
+      return applyEach(actions, 2, async ({ verb, key, deployment }) => {
+        const row = rows.get(key);
+        if (verb === 'create') await engine.createVolume(key, deployment);
+        else if (row && archiver.state(row) === 'archived') await engine.removeVolume(key);
+        else if (row) archiver.start(row);
+      });
+    },
+  };
+}
+
+function whileArchiving(
+  action: Action<VolumeWant>,
+  state: VolumeHave['state'] | undefined,
+): Action<VolumeWant> {
+  if (action.verb !== 'delete' || action.wait || state !== 'archiving') return action;
+  return { ...action, wait: { why: 'its content is being archived' } };
+}

@@ -1,0 +1,129 @@
+/** The file at the config repo's head → what is desired. The last good commit stays in force while a newer one is wrong. */
+import type { ConfigHead, ConfigRepo, SourceHead, Sources } from '../clients/types.ts';
+import { messageOf, StalledError } from '../core/errors.ts';
+import type { Desired, Problem } from '../core/types.ts';
+import type { KeyedHash } from '../manifest/keyed-hash.ts';
+import { resolveDeployment } from '../manifest/resolve.ts';
+import type { DeploymentEntry, Manifest, ManifestRules, ServiceEntry } from '../manifest/types.ts';
+import type { LastGood } from './last-good.ts';
+
+export interface DesiredOptions {
+  readonly repo: Pick<ConfigRepo, 'head' | 'treeOf'>;
+  readonly sources: Pick<Sources, 'head'>;
+  readonly read: (
+    blob: string,
+    bytes: Uint8Array,
+    rules: ManifestRules,
+  ) => Promise<{ readonly manifest?: Manifest; readonly problems: readonly Problem[] }>;
+  readonly rules: ManifestRules;
+  readonly hash: KeyedHash;
+  readonly lastGood: LastGood;
+}
+
+interface InForce {
+  readonly commit: string;
+  readonly manifest: Manifest;
+  readonly problems: readonly Problem[];
+}
+
+/** Makes the reader of what is desired; undefined while no good file was ever seen. */
+export function createDesiredReader(
+  options: DesiredOptions,
+): (signal: AbortSignal) => Promise<Desired | undefined> {
+  let known: InForce | undefined;
+  return async (signal) => {
+    known = await inForce(options, known, signal);
+    return known && resolve(options, known);
+  };
+}
+
+async function inForce(
+  options: DesiredOptions,
+  known: InForce | undefined,
+  signal: AbortSignal,
+): Promise<InForce | undefined> {
+  const { repo, read, rules, lastGood } = options;
+  let head: ConfigHead;
+  try {
+    head = await repo.head(signal);
+  } catch (error) {
+    return fallBack(options, known, [{ deployment: '', message: messageOf(error) }]);
+  }
+  if ('missing' in head.file)
+    return fallBack(options, known, [{ deployment: '', message: `${rules.file}: ${head.file.missing}` }]);
+  const { blob, bytes } = head.file;
+  const { manifest, problems } = await read(blob, bytes, rules);
+  if (!manifest) return fallBack(options, known, problems);
+  await lastGood.keep({ commit: head.commit, blob, bytes });
+  return { commit: head.commit, manifest, problems };
+}
+
+/** The newest good file that is known, with the reasons why a newer one is not in force. */
+async function fallBack(
+  { lastGood, read, rules }: DesiredOptions,
+  known: InForce | undefined,
+  problems: readonly Problem[],
+): Promise<InForce | undefined> {
+  if (known) return { ...known, problems: [...problems, ...ofEntries(known.problems)] };
+  const kept = await lastGood.read();
+  if (!kept) return undefined;
+  const again = await read(kept.blob, kept.bytes, rules);
+  if (!again.manifest) return undefined;
+  return {
+    commit: kept.commit,
+    manifest: again.manifest,
+    problems: [...problems, ...ofEntries(again.problems)],
+  };
+}
+
+function ofEntries(problems: readonly Problem[]): readonly Problem[] {
+  return problems.filter(({ deployment }) => deployment !== '');
+}
+
+async function resolve(options: DesiredOptions, { commit, manifest, problems }: InForce): Promise<Desired> {
+  const trees = await ownTrees(options, commit, manifest.deployments);
+  const headOf = (service: ServiceEntry): SourceHead => {
+    const { source, path } = service;
+    if (source.kind === 'image') return { state: 'known', commit: '', tree: '' };
+    if (source.repo !== '.') return options.sources.head({ repo: source.repo, ref: source.ref, path });
+    const tree = trees.get(path);
+    if (tree !== undefined) return { state: 'known', commit, tree };
+    const message = `there is no directory ${path} in the config repo at ${commit.slice(0, 7)}: commit it, or correct \`path\``;
+    return { state: 'failed', error: new StalledError(message) };
+  };
+  const sealed = manifest.deployments.flatMap(sealedProblem);
+  const stalled = new Set([...manifest.stalled, ...sealed.map(({ deployment }) => deployment)]);
+  return {
+    commit,
+    deployments: manifest.deployments
+      .filter(({ name }) => !stalled.has(name))
+      .map((entry) => resolveDeployment(entry, headOf, options.hash)),
+    stalled,
+    problems: [...problems, ...sealed],
+  };
+}
+
+/** Trees of the config repo's own directories that services name with `repo: .`. */
+async function ownTrees(
+  { repo }: DesiredOptions,
+  commit: string,
+  deployments: readonly DeploymentEntry[],
+): Promise<ReadonlyMap<string, string>> {
+  const own = deployments.flatMap(({ services }) =>
+    services.filter(({ source }) => source.kind === 'repo' && source.repo === '.').map(({ path }) => path),
+  );
+  const trees = new Map<string, string>();
+  for (const path of new Set(own)) {
+    const tree = await repo.treeOf(commit, path);
+    if (tree !== undefined) trees.set(path, tree);
+  }
+  return trees;
+}
+
+/** This version can read a sealed value in the file, but not open it. */
+function sealedProblem({ name, services }: DeploymentEntry): readonly Problem[] {
+  const keys = services.flatMap(({ env }) => Object.keys(env).filter((key) => typeof env[key] !== 'string'));
+  if (keys.length === 0) return [];
+  const message = `deployments/${name}/env/${keys[0]}: this version of Berth can't open sealed values; write it in plain, or wait for the next`;
+  return [{ deployment: name, message }];
+}

@@ -1,0 +1,40 @@
+/** Everything that pokes the loop: the config repo, engine events, and the timer that looks even if no event came. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../core/errors.ts';
+import type { Log } from '../log.ts';
+import type { RealWorld } from './world.ts';
+
+export interface TriggerOptions {
+  readonly intervalMs: number;
+  readonly poke: (trigger: string) => void;
+  readonly log: Log;
+}
+
+/** Watches until the signal; what breaks is started again at the next interval. */
+export function startTriggers(
+  { config, sources, clients }: RealWorld,
+  { intervalMs, poke, log }: TriggerOptions,
+  signal: AbortSignal,
+): void {
+  const warn = (error: unknown): void => {
+    if (!signal.aborted) log.warn(messageOf(error));
+  };
+  config.watch(() => poke('config repo'), signal).catch(warn);
+  clients.engine
+    .watch(({ action, key }) => {
+      if (action === 'die' && key !== '') clients.prober.reset(key);
+      poke(`engine: ${action} ${key}`.trim());
+    }, signal)
+    .catch(warn);
+  const resync = async (): Promise<void> => {
+    await Promise.all([config.poll(signal).catch(warn), sources.poll().catch(warn)]);
+    poke('timer');
+  };
+  const tick = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await resync();
+    }
+  };
+  void tick();
+}

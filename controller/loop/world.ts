@@ -1,0 +1,142 @@
+/** The real world: every client, made from the settings and wired to what pokes the loop. */
+import { join } from 'node:path';
+import { createBuilder } from '../build/queue.ts';
+import { type Approvals, createApprovals } from '../clients/approvals.ts';
+import { createArchiver } from '../clients/archiver.ts';
+import { createDockerEngine } from '../clients/engine/docker.ts';
+import { keepKey, randomKey } from '../clients/keys.ts';
+import { busyPorts } from '../clients/listeners.ts';
+import { createLogFiles } from '../clients/log-files.ts';
+import { createNginx } from '../clients/nginx.ts';
+import { createProber } from '../clients/prober.ts';
+import { createSources } from '../clients/sources.ts';
+import type { ConfigRepo, Sources, Store } from '../clients/types.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Step } from '../core/step.ts';
+import { type Clients, createKinds } from '../kinds/index.ts';
+import type { Log } from '../log.ts';
+import { createConfigRepo } from '../manifest/config-repo.ts';
+import { createKeyedHash } from '../manifest/keyed-hash.ts';
+import { createManifestReader } from '../manifest/parse-async.ts';
+import type { Settings } from '../settings.ts';
+import { manifestRules } from '../settings-rules.ts';
+import { type Backoff, createBackoff } from './backoff.ts';
+import { createDesiredReader } from './desired.ts';
+import { createLastGood } from './last-good.ts';
+import type { World } from './reconcile.ts';
+import { fingerprints } from './runner.ts';
+
+export interface WorldOptions {
+  readonly store: Store;
+  readonly step: Step;
+  readonly log: Log;
+  /** Something happened that a pass should look at. */
+  readonly poke: (trigger: string) => void;
+  readonly dryRun: boolean;
+  /** Default: `<data>/sources`. A dry run beside a running controller uses a folder of its own. */
+  readonly sourcesDir?: string;
+}
+
+export interface RealWorld {
+  readonly world: World;
+  readonly clients: Clients;
+  readonly sources: Sources;
+  readonly config: ConfigRepo;
+  readonly backoff: Backoff;
+  readonly approvals: Approvals;
+  /** Ends what is under way in the background; containers and nginx go on. */
+  close(): Promise<void>;
+}
+
+/** Makes the world; it touches nothing but keys and, where there is none yet, the embedded config repo. */
+export async function createWorld(settings: Settings, options: WorldOptions): Promise<RealWorld> {
+  const { store, step, poke, dryRun } = options;
+  const at = (...parts: readonly string[]): string => join(settings.dataDir, ...parts);
+  const config = await createConfigRepo({ ...settings, location: settings.configRepo, step });
+  const secret = await keepKey(at('keys', 'hash'), step, randomKey);
+  const sources = createSources({
+    dir: options.sourcesDir ?? at('sources'),
+    step,
+    gitAllow: settings.gitAllow,
+    onChange: () => poke('source'),
+  });
+  const clients = createClients(settings, { ...options, config, sources });
+  const approvals = createApprovals(at('approved'), step);
+  const backoff = createBackoff(() => performance.now());
+  const world: World = {
+    kinds: createKinds(clients),
+    dryRun,
+    desired: createDesiredReader({
+      repo: config,
+      sources,
+      read: createManifestReader(),
+      rules: manifestRules(settings),
+      hash: createKeyedHash(Buffer.from(secret, 'hex')),
+      lastGood: createLastGood(at('last-good.json'), step),
+    }),
+    rules: async () => ({
+      ports: settings.ports,
+      busyPorts: await busyPorts('nginx'),
+      drainMs: settings.drainMs,
+      workerShutdownMs: Math.max(settings.drainMs, WORKER_SHUTDOWN_MS),
+      keepImages: settings.keepImages,
+    }),
+    limits: async (desired) => ({
+      maxDeletions: settings.maxDeletions,
+      approved: await approvals.read(),
+      backoff: backoff.waits(fingerprints({ desired })),
+    }),
+  };
+  const close = async (): Promise<void> => {
+    clients.prober.close();
+    await Promise.all([clients.builder.close(), clients.archiver.close(), sources.close()]);
+  };
+  return { world, clients, sources, config, backoff, approvals, close };
+}
+
+/** The least that nginx's workers get to finish after a reload. */
+const WORKER_SHUTDOWN_MS = 10_000;
+
+function createClients(
+  settings: Settings,
+  options: WorldOptions & { readonly config: ConfigRepo; readonly sources: Sources },
+): Clients {
+  const { store, step, log, poke, config, sources } = options;
+  const { dataDir, owner, http, drainMs, nginx } = settings;
+  const onError = (error: unknown): void => log.warn(messageOf(error));
+  const engine = createDockerEngine({ dockerHost: settings.dockerHost, owner, step, onError });
+  const builder = createBuilder({
+    engine,
+    open: (repo, commit, signal) => (repo === '.' ? config.open(commit) : sources.open(repo, commit, signal)),
+    store,
+    step,
+    owner,
+    logDir: join(dataDir, 'logs'),
+    builds: settings.builds,
+    onChange: () => poke('build'),
+    onError,
+  });
+  const place = { owner, http, drainMs, step, log: (message: string) => log.info(message) };
+  return {
+    engine,
+    builder,
+    archiver: createArchiver({
+      engine,
+      dir: join(dataDir, 'archive'),
+      step,
+      onChange: () => poke('archive'),
+      onError,
+    }),
+    prober: createProber({ onChange: (key) => poke(`probe of ${key}`) }),
+    nginx: createNginx(
+      nginx.mode === 'managed'
+        ? { ...place, mode: 'managed', dir: join(dataDir, 'nginx') }
+        : { ...place, ...nginx },
+    ),
+    store,
+    logFiles: createLogFiles(join(dataDir, 'logs'), step),
+    step,
+    now: () => new Date(),
+    vhostText: { owner, http },
+  };
+}
