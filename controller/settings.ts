@@ -1,4 +1,31 @@
-/** Environment → frozen settings. The only reader of `process.env`. */
+/**
+ * Environment → frozen settings. The only reader of `process.env`: `main.ts` hands it in, nobody else looks.
+ * Everything that is wrong is told at once, each with its name, its value (never a secret's) and the fix.
+ */
+import { join, resolve } from 'node:path';
+import { type Ask, asker } from './settings-ask.ts';
+import { readValues } from './settings-env.ts';
+import {
+  type Address,
+  absolutePath,
+  address,
+  bcryptHash,
+  branch,
+  command,
+  configRepo,
+  dockerHost,
+  duration,
+  engine,
+  hostList,
+  hostname,
+  integer,
+  jwtSecret,
+  matching,
+  oneOf,
+  plainPath,
+  portRange,
+  repoFile,
+} from './settings-values.ts';
 
 export interface Settings {
   readonly dataDir: string;
@@ -36,4 +63,112 @@ export interface Settings {
   readonly gitAllow: readonly string[];
   readonly dockerHost: string;
   readonly log: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** Settings, or every error there is; `cwd` is where `.env` and relative paths are looked for. */
+export function readSettings(
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): { readonly settings?: Settings; readonly errors: readonly string[] } {
+  const given = readValues(env, cwd);
+  const errors = [...given.errors];
+  const settings = gather(asker(given.values, errors), cwd);
+  errors.push(...clashes(settings, given.values));
+  return errors.length === 0 ? { settings: Object.freeze(settings), errors } : { errors };
+}
+
+function gather(ask: Ask, cwd: string): Settings {
+  const dataDir = resolve(cwd, ask.always('BERTH_DATA_DIR', plainPath));
+  const repo = ask.maybe('BERTH_CONFIG_REPO', configRepo);
+  const own = repo === undefined;
+  return {
+    dataDir,
+    configRepo: own ? join(dataDir, 'config') : /^https?:/.test(repo) ? repo : resolve(cwd, repo),
+    embedded: own,
+    configBranch: ask.always('BERTH_CONFIG_BRANCH', branch),
+    configFile: ask.always('BERTH_CONFIG_FILE', repoFile),
+    listen: ask.always('BERTH_LISTEN', address),
+    domain: ask.always('BERTH_DOMAIN', hostname),
+    adminUser: ask.always(
+      'BERTH_ADMIN_USER',
+      matching(/^[\w.@+-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ @ + -'),
+    ),
+    owner: ask.always(
+      'BERTH_OWNER',
+      matching(
+        /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/,
+        'must be at most 40 of a-z 0-9 -, with no - at its ends',
+      ),
+    ),
+    ports: ask.always('BERTH_PORTS', portRange),
+    intervalMs: ask.always('BERTH_INTERVAL', duration('1s', '24h')),
+    builds: ask.always('BERTH_BUILDS', integer(1, 16)),
+    drainMs: ask.always('BERTH_DRAIN', duration('0s', '1h')),
+    keepImages: ask.always('BERTH_KEEP_IMAGES', integer(1, 100)),
+    maxDeletions: ask.always('BERTH_MAX_DELETIONS', integer(0, 1_000_000)),
+    nginx: nginx(ask),
+    http: ask.always('BERTH_HTTP', address),
+    engine: ask.always('BERTH_ENGINE', engine),
+    gitAllow: ask.always('BERTH_GIT_ALLOW', hostList),
+    dockerHost: ask.always('DOCKER_HOST', dockerHost),
+    log: ask.always('BERTH_LOG', oneOf('debug', 'info', 'warn', 'error')),
+    ...given({
+      configToken: ask.maybe(
+        'BERTH_CONFIG_TOKEN',
+        matching(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII'),
+      ),
+      adminHost: ask.maybe('BERTH_ADMIN_HOST', hostname),
+      adminPasswordHash: ask.maybe('BERTH_ADMIN_PASSWORD_HASH', bcryptHash),
+      jwtSecret: ask.maybe('BERTH_JWT_SECRET', jwtSecret),
+      registry: ask.maybe(
+        'BERTH_REGISTRY',
+        matching(
+          /^[a-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._-]+)*$/,
+          'must be a registry, such as registry.lan:5000/berth',
+        ),
+      ),
+    }),
+  };
+}
+
+function nginx(ask: Ask): Settings['nginx'] {
+  const mode = ask.always('BERTH_NGINX', oneOf('managed', 'system'));
+  const dir = ask.always('BERTH_NGINX_DIR', absolutePath);
+  const test = ask.always('BERTH_NGINX_TEST', command);
+  const reload = ask.always('BERTH_NGINX_RELOAD', command);
+  return Object.freeze(mode === 'managed' ? { mode } : { mode, dir, test, reload });
+}
+
+/** What is right alone and wrong together. */
+function clashes(settings: Settings, values: ReadonlyMap<string, string>): readonly string[] {
+  const { listen, http, ports } = settings;
+  const errors: string[] = [];
+  if (listen.port === http.port && overlap(listen, http))
+    errors.push(`BERTH_LISTEN and BERTH_HTTP are both on port ${http.port}: give each its own`);
+  for (const [name, { port }] of [
+    ['BERTH_LISTEN', listen],
+    ['BERTH_HTTP', http],
+  ] as const) {
+    if (port >= ports.first && port <= ports.last)
+      errors.push(
+        `${name} is on port ${port}, which BERTH_PORTS (${ports.first}-${ports.last}) hands out: move one of them`,
+      );
+  }
+  for (const name of ['BERTH_NGINX_DIR', 'BERTH_NGINX_TEST', 'BERTH_NGINX_RELOAD']) {
+    if (settings.nginx.mode === 'managed' && values.has(name))
+      errors.push(`${name} is read only with BERTH_NGINX=system: set that, or remove it`);
+  }
+  return errors;
+}
+
+function overlap(a: Address, b: Address): boolean {
+  const any = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  return a.host === b.host || any(a.host) || any(b.host);
+}
+
+/** Drops what was not given, as `exactOptionalPropertyTypes` asks for. */
+function given<T extends object>(maybe: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(maybe).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

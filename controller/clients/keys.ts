@@ -6,7 +6,11 @@ import type { Step } from '../core/step.ts';
 import { writeAtomic } from './atomic-file.ts';
 
 /** A secret kept in the data dir (mode 0600); made once by `make` and the same ever after. Never empty. */
-export async function keepKey(file: string, step: Step, make: () => string | Promise<string>): Promise<string> {
+export async function keepKey(
+  file: string,
+  step: Step,
+  make: () => string | Promise<string>,
+): Promise<string> {
   const kept = await readKey(file);
   if (kept !== undefined) return kept;
   const made = await make();
@@ -22,7 +26,9 @@ export async function keepKey(file: string, step: Step, make: () => string | Pro
 export async function readKey(file: string): Promise<string | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new StalledError(`${file} can't be read (${error.code}): make it readable for Berth`, { cause: error });
+    throw new StalledError(`${file} can't be read (${error.code}): make it readable for Berth`, {
+      cause: error,
+    });
   });
   if (text === undefined) return undefined;
   if (text.trim() === '') throw new StalledError(`${file} is empty: restore it from a backup, or delete it`);

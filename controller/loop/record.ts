@@ -1,4 +1,5 @@
 /** What a pass leaves in the state file: the lines of what it did, what is held, and receipts of deletions. */
+import type { Approvals } from '../clients/approvals.ts';
 import type { Receipt, State, Store } from '../clients/types.ts';
 import { messageOf } from '../core/errors.ts';
 import { explain } from '../core/explain.ts';
@@ -13,13 +14,14 @@ export interface Recorder {
   readonly store: Store;
   readonly step: Step;
   readonly now: () => Date;
+  readonly approvals: Pick<Approvals, 'expire'>;
 }
 
 /** Records a pass; writes nothing when it left nothing to tell. Returns receipts that it wrote. */
 export async function record(
   report: Report,
   trigger: string,
-  { store, step, now }: Recorder,
+  { store, step, now, approvals }: Recorder,
 ): Promise<readonly Receipt[]> {
   const before = store.state;
   const at = now().toISOString();
@@ -28,6 +30,8 @@ export async function record(
     report,
     at,
   );
+  if (report.plan && doubts(report.observed).length === 0)
+    await approvals.expire(new Set(Object.keys(after.removals)));
   if (after === before) return [];
   await step('store.record', () => store.update(() => after));
   return after.receipts.filter((receipt) => !before.receipts.includes(receipt));

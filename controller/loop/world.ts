@@ -4,7 +4,7 @@ import { createBuilder } from '../build/queue.ts';
 import { type Approvals, createApprovals } from '../clients/approvals.ts';
 import { createArchiver } from '../clients/archiver.ts';
 import { createDockerEngine } from '../clients/engine/docker.ts';
-import { keepKey, randomKey } from '../clients/keys.ts';
+import { keepKey, randomKey, readKey } from '../clients/keys.ts';
 import { busyPorts } from '../clients/listeners.ts';
 import { createLogFiles } from '../clients/log-files.ts';
 import { createNginx } from '../clients/nginx.ts';
@@ -15,7 +15,9 @@ import { messageOf } from '../core/errors.ts';
 import type { Step } from '../core/step.ts';
 import { type Clients, createKinds } from '../kinds/index.ts';
 import type { Log } from '../log.ts';
+import { initEmbedded } from '../manifest/config-embedded.ts';
 import { createConfigRepo } from '../manifest/config-repo.ts';
+import { exampleFiles } from '../manifest/example.ts';
 import { createKeyedHash } from '../manifest/keyed-hash.ts';
 import { createManifestReader } from '../manifest/parse-async.ts';
 import type { Settings } from '../settings.ts';
@@ -33,8 +35,8 @@ export interface WorldOptions {
   /** Something happened that a pass should look at. */
   readonly poke: (trigger: string) => void;
   readonly dryRun: boolean;
-  /** Default: `<data>/sources`. A dry run beside a running controller uses a folder of its own. */
-  readonly sourcesDir?: string;
+  /** Where repos are cached; default the data dir. A dry run beside a running controller has a folder of its own. */
+  readonly cacheDir?: string;
 }
 
 export interface RealWorld {
@@ -50,12 +52,19 @@ export interface RealWorld {
 
 /** Makes the world; it touches nothing but keys and, where there is none yet, the embedded config repo. */
 export async function createWorld(settings: Settings, options: WorldOptions): Promise<RealWorld> {
-  const { store, step, poke, dryRun } = options;
+  const { step, poke, dryRun } = options;
   const at = (...parts: readonly string[]): string => join(settings.dataDir, ...parts);
-  const config = await createConfigRepo({ ...settings, location: settings.configRepo, step });
-  const secret = await keepKey(at('keys', 'hash'), step, randomKey);
+  const cacheDir = options.cacheDir ?? settings.dataDir;
+  const { configRepo: location, configBranch: branch, configFile: file, configToken: token } = settings;
+  if (settings.embedded && !dryRun) await initEmbedded(location, await exampleFiles(), step);
+  const config = await createConfigRepo({
+    ...{ location, branch, file, step, dataDir: cacheDir },
+    ...(token !== undefined && { token }),
+  });
+  const secret = await hashKey(at('keys', 'hash'), options);
+  const lastGood = createLastGood(at('last-good.json'), step);
   const sources = createSources({
-    dir: options.sourcesDir ?? at('sources'),
+    dir: join(cacheDir, 'sources'),
     step,
     gitAllow: settings.gitAllow,
     onChange: () => poke('source'),
@@ -72,7 +81,7 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
       read: createManifestReader(),
       rules: manifestRules(settings),
       hash: createKeyedHash(Buffer.from(secret, 'hex')),
-      lastGood: createLastGood(at('last-good.json'), step),
+      lastGood: dryRun ? { ...lastGood, keep: async () => {} } : lastGood,
     }),
     rules: async () => ({
       ports: settings.ports,
@@ -92,6 +101,11 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
     await Promise.all([clients.builder.close(), clients.archiver.close(), sources.close()]);
   };
   return { world, clients, sources, config, backoff, approvals, close };
+}
+
+/** Without a key nothing was made yet, so a dry run may take any. */
+async function hashKey(file: string, { step, dryRun }: WorldOptions): Promise<string> {
+  return dryRun ? ((await readKey(file)) ?? randomKey()) : keepKey(file, step, randomKey);
 }
 
 /** The least that nginx's workers get to finish after a reload. */

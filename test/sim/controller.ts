@@ -103,7 +103,10 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
       );
       backoff.note(report.outcomes, fingerprints(report));
       if (!crashed)
-        await record(report, 'test', { store: clients.store, step, now: clients.now }).catch(() => []);
+        await record(report, 'test', {
+          ...{ store: clients.store, step, now: clients.now },
+          approvals: { expire: async () => {} },
+        }).catch(() => []);
       return report;
     },
   };

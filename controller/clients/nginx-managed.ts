@@ -1,0 +1,113 @@
+/**
+ * Our own nginx. It outlives the controller: it leaves our process group and holds none of our streams. Which process it
+ * is, its own title says (it names our `nginx.conf`), so neither a stale pid file nor someone else's nginx misleads us.
+ */
+import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TransientError } from '../core/errors.ts';
+import { reasonOf, runNginx } from './nginx-command.ts';
+import { readPages, renderConf } from './nginx-config.ts';
+import type { Mode, NginxPlace } from './nginx-mode.ts';
+import { isTaken } from './nginx-ports.ts';
+import { findMaster, orphansOf } from './nginx-processes.ts';
+import { workerRights } from './nginx-rights.ts';
+import { listenAddress } from './nginx-words.ts';
+
+/** The error log starts anew, keeping one old file, at the first reload past this size. */
+const LOG_BYTES = 10_000_000;
+/** How long workers without a master may take to let go of the port. */
+const ORPHANS_MS = 5_000;
+
+/** An nginx in this directory, which is made when there is something to write. */
+export function managedMode(dir: string, place: NginxPlace): Mode {
+  const conf = join(dir, 'nginx.conf');
+  const errorLog = join(dir, 'error.log');
+  const rights = () => workerRights(dir);
+  const rendered = async () => renderConf({ ...(await rights()), drainMs: place.drainMs });
+  let logStart = 0;
+  return {
+    layout: { dir, sitesDir: join(dir, 'sites'), stagingDir: join(dir, '.staging') },
+    place,
+    pages: readPages(),
+    conf: async () => ({ file: conf, text: await rendered() }),
+    trialConf: rendered,
+    foreignCounts: true,
+    down: async () => ((await findMaster(conf)) === undefined ? 'nginx is not running' : undefined),
+    async refresh() {
+      const master = await findMaster(conf);
+      const ready = async (): Promise<void> => {
+        await mkdir(join(dir, (await rights()).temp), { recursive: true });
+        logStart = await turnLog(errorLog);
+      };
+      if (master !== undefined) {
+        await place.step('nginx.reload', async () => {
+          await ready();
+          process.kill(master, 'SIGHUP');
+        });
+      } else {
+        await place.step('nginx.start', async () => {
+          await ready();
+          await start({ dir, conf, errorLog, place });
+        });
+      }
+    },
+    complaint: async () => reasonOf(await readFrom(errorLog, logStart)),
+  };
+}
+
+async function start(options: {
+  readonly dir: string;
+  readonly conf: string;
+  readonly errorLog: string;
+  readonly place: NginxPlace;
+}): Promise<void> {
+  const address = listenAddress(options.place.http);
+  const deadline = performance.now() + ORPHANS_MS;
+  // A killed master leaves workers that hold the port; asked to quit, they finish what they are at.
+  const orphans = await orphansOf(options.errorLog);
+  for (const { pid } of orphans) process.kill(pid, 'SIGQUIT');
+  while ((await isTaken(address)) && orphans.length > 0 && performance.now() < deadline) await sleep(10);
+  if (await isTaken(address)) {
+    throw new TransientError(
+      `nginx can't listen on ${address}: another process does; stop it or set BERTH_HTTP to another address`,
+    );
+  }
+  const { ok, words } = await runNginx(['-p', options.dir, '-c', options.conf]);
+  if (!ok) throw new TransientError(`nginx can't start: ${reasonOf(words)}`);
+  options.place.log?.(`nginx started on ${address}`);
+}
+
+/** Where the log goes on from, after it was turned if it had to be. */
+async function turnLog(file: string): Promise<number> {
+  const size = await sizeOf(file);
+  if (size < LOG_BYTES) return size;
+  await rename(file, `${file}.1`);
+  return 0;
+}
+
+async function readFrom(file: string, start: number): Promise<string> {
+  const size = await sizeOf(file);
+  if (size <= start) return '';
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(
+      Buffer.alloc(Math.min(size - start, 16_384)),
+      0,
+      undefined,
+      start,
+    );
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * One line per event, for a person: `07:41:02 instance blog-web-3f9a1c02 created: new service`.
+ * A message can't forge a second line, and no registered secret gets through, in whatever field it stands.
+ */
+import { pino } from 'pino';
+import { StalledError, TransientError } from './core/errors.ts';
+
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** Shown as `name=value` after the message; an `error` that is a bug brings its stack on indented lines. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface RedactingLog extends Log {
+  /** From now on this value is `[redacted]` in every line, also as base64, in a URL or in JSON. Under 6 characters it is ignored. */
+  redact(secret: string): void;
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** A shorter text would blot out innocent words. */
+const MIN_SECRET_LENGTH = 6;
+
+/** Writes to `write` (stdout by default) what is at least at `level`. */
+export function createLog(
+  level: Level,
+  write: (line: string) => void = (line) => process.stdout.write(line),
+): RedactingLog {
+  const secrets = new Set<string>();
+  const logger = pino(
+    { level, base: null, timestamp: () => `,"time":${Date.now()}` },
+    { write: (json: string) => write(`${blot(plain(json), secrets)}\n`) },
+  );
+  const at =
+    (name: Level) =>
+    (message: string, fields: LogFields = {}) =>
+      logger[name]({ fields: flat(fields) }, message);
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    redact(secret) {
+      if (secret.length >= MIN_SECRET_LENGTH) for (const form of formsOf(secret)) secrets.add(form);
+    },
+  };
+}
+
+interface Event {
+  readonly level: number;
+  readonly time: number;
+  readonly msg?: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** pino's numbers for levels that deserve a word. */
+const WORDS: Readonly<Record<number, string>> = { 20: 'debug: ', 40: 'warning: ', 50: 'error: ' };
+
+function plain(json: string): string {
+  const event: Event = JSON.parse(json);
+  const { stack, ...fields } = event.fields;
+  const time = new Date(event.time).toTimeString().slice(0, 8);
+  const tail = Object.entries(fields).map(([name, value]) => ` ${name}=${oneLine(value)}`);
+  const below = (stack ?? '').split('\n').filter((line) => line.trim() !== '');
+  const head = `${time} ${WORDS[event.level] ?? ''}${oneLine(event.msg ?? '')}${tail.join('')}`;
+  return [head, ...below.map((line) => `    ${oneLine(line.trim())}`)].join('\n');
+}
+
+function flat(fields: LogFields): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    texts[name] = value instanceof Error ? value.message : typeof value === 'string' ? value : show(value);
+    const expected = value instanceof TransientError || value instanceof StalledError;
+    if (value instanceof Error && !expected && value.stack !== undefined) texts.stack = value.stack;
+  }
+  return texts;
+}
+
+function show(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
+// Control characters, and the bidi and line separators that make a terminal show something else than is there.
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+function oneLine(text: string): string {
+  return text.replace(UNPRINTABLE, (char) => JSON.stringify(char).slice(1, -1).replace(/^(.)$/, hex));
+}
+
+function hex(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Base64 of a secret inside a longer text depends on where it starts, so only the part common to all is looked for. */
+function formsOf(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const inner = [0, 1, 2].flatMap((shift) => {
+    const padded = Buffer.concat([Buffer.alloc(shift), bytes]);
+    const text = padded.toString('base64').replace(/=+$/, '');
+    return text.slice(Math.ceil((shift * 8) / 6), Math.floor((padded.length * 8) / 6));
+  });
+  const json = JSON.stringify(secret).slice(1, -1);
+  return [secret, oneLine(secret), json, encodeURIComponent(secret), ...inner].filter(
+    (form) => form.length >= MIN_SECRET_LENGTH,
+  );
+}
+
+function blot(line: string, secrets: ReadonlySet<string>): string {
+  let clean = line;
+  for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]');
+  return clean;
+}
