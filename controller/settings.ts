@@ -62,6 +62,8 @@ export interface Settings {
   readonly registry?: string;
   readonly gitAllow: readonly string[];
   readonly dockerHost: string;
+  /** `NODE_EXTRA_CA_CERTS`: further certificates that Node trusts, and so must git. */
+  readonly caFile?: string;
   readonly log: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -72,7 +74,8 @@ export function readSettings(
 ): { readonly settings?: Settings; readonly errors: readonly string[] } {
   const given = readValues(env, cwd);
   const errors = [...given.errors];
-  const settings = gather(asker(given.values, errors), cwd);
+  const caFile = env.NODE_EXTRA_CA_CERTS;
+  const settings = { ...gather(asker(given.values, errors), cwd), ...(caFile && { caFile }) };
   errors.push(...clashes(settings, given.values));
   return errors.length === 0 ? { settings: Object.freeze(settings), errors } : { errors };
 }

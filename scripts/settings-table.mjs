@@ -10,12 +10,12 @@ const { settingsTable } = await import('../dist/settings-table.js').catch(() => 
 });
 
 const text = existsSync(readme) ? readFileSync(readme, 'utf8') : '';
-const parts = /^([\s\S]*<!-- settings:start -->\n)[\s\S]*(\n<!-- settings:end -->[\s\S]*)$/.exec(text);
+const parts = /^([\s\S]*<!-- settings:start -->)[\s\S]*(<!-- settings:end -->[\s\S]*)$/.exec(text);
 if (!parts) {
   console.error('README.md has no <!-- settings:start --> and <!-- settings:end --> lines');
   process.exitCode = 1;
 } else {
-  const wanted = `${parts[1]}\n${settingsTable()}\n${parts[2]}`;
+  const wanted = `${parts[1]}\n\n${settingsTable()}\n\n${parts[2]}`;
   if (wanted === text) console.log('the settings in README.md are up to date');
   else if (process.argv.includes('--check')) {
     console.error('the settings in README.md are out of date: run node scripts/settings-table.mjs');

@@ -36,7 +36,7 @@ export async function buildImage(
   log.say(
     `building ${want.key} from ${path === '.' ? 'the root' : path} of ${withoutSecrets(repo)} at ${commit.slice(0, 7)}`,
   );
-  const tree = await options.open(repo, commit, signal);
+  const tree = listedOnce(await options.open(repo, commit, signal));
   const plan = await analyze(tree, path, build);
   log.say(`plan: ${plan.summary}`);
   const choose: ChooseBase = (reference) => options.bases.choose(reference, log.say, signal);
@@ -70,6 +70,19 @@ export async function buildImage(
     context.destroy();
   }
   log.say(`built ${want.key}`);
+}
+
+/** Analysis and the ignore rules look at the same directory, which may be large. */
+function listedOnce(tree: SourceTree): SourceTree {
+  const lists = new Map<string, ReturnType<SourceTree['list']>>();
+  return {
+    ...tree,
+    list(path) {
+      const list = lists.get(path) ?? tree.list(path);
+      lists.set(path, list);
+      return list;
+    },
+  };
 }
 
 function labelsOf(owner: string, want: ImageWant, commit: string): Readonly<Record<string, string>> {

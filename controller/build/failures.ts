@@ -4,6 +4,7 @@ import type { ImageWant } from '../core/types.ts';
 
 const KEPT = 500;
 
+/** Newest last; another failure of the same image is replaced. */
 export async function rememberFailure(store: Store, want: ImageWant, error: string): Promise<void> {
   const { key, deployment, service } = want;
   const failure = { key, deployment, service, error, at: new Date().toISOString() };
@@ -13,6 +14,7 @@ export async function rememberFailure(store: Store, want: ImageWant, error: stri
   }));
 }
 
+/** Writes nothing when there is none. */
 export async function forgetFailure(store: Store, key: string): Promise<void> {
   await store.update((state) => {
     const failures = state.failures.filter((failure) => failure.key !== key);

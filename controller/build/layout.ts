@@ -2,14 +2,11 @@
  * What a build context looks like. With a Dockerfile of its own the repo's directory is the context. With a rendered
  * one the repo lies below `app/`, so that nothing in it can clash with what Berth puts beside.
  */
+
+import type { ContextFile } from './context-file.ts';
 import { renderDockerfile } from './dockerfile.ts';
 import type { BuildPlan, Recipe } from './plan.ts';
 import { staticServerFiles } from './static-server.ts';
-
-export interface ContextFile {
-  readonly name: string;
-  readonly content: Buffer;
-}
 
 export interface Layout {
   /** Put before the name of every file of the repo. */

@@ -4,31 +4,26 @@
  */
 import PQueue from 'p-queue';
 import type { Store } from '../clients/types.ts';
-import { messageOf, StalledError, TransientError } from '../core/errors.ts';
-import type { Step } from '../core/step.ts';
+import { messageOf, TransientError } from '../core/errors.ts';
 import type { ImageWant } from '../core/types.ts';
+import { type AttemptOptions, attempt } from './attempt.ts';
 import { createBaseImages } from './base-image.ts';
-import { type BuildImageOptions, buildImage } from './build-image.ts';
-import { type BuildLog, buildLogPath, openBuildLog, withoutColours } from './build-log.ts';
+import { withoutColours } from './build-log.ts';
 import { forgetFailure, rememberFailure } from './failures.ts';
 import type { Builder, BuildRow } from './types.ts';
 
-export interface BuilderOptions extends Pick<BuildImageOptions, 'engine' | 'open' | 'owner'> {
+export interface BuilderOptions
+  extends Pick<AttemptOptions, 'engine' | 'open' | 'owner' | 'step' | 'logDir'>,
+    Partial<Pick<AttemptOptions, 'timeoutMs' | 'memoryBytes' | 'mask'>> {
   readonly store: Store;
-  readonly step: Step;
-  readonly logDir: string;
   /** How many at once. */
   readonly builds: number;
   /** Called on every change of a row. */
   readonly onChange: () => void;
-  /** What broke and concerns no build's result, such as a log that could not be written. */
+  /** What broke and is no build's result, such as a log that could not be written. */
   readonly onError?: (error: Error) => void;
-  readonly timeoutMs?: number;
-  readonly memoryBytes?: number;
   /** Pause before the first retry; it doubles up to five minutes. */
   readonly retryMs?: number;
-  /** Hides secrets in log lines and errors. */
-  readonly mask?: (text: string) => string;
 }
 
 interface Job {
@@ -45,81 +40,58 @@ const MEMORY_BYTES = 2 * 1024 ** 3;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 5 * 60_000;
 
-/** The builder. It never throws: what goes wrong is in the rows, or told to `onError`. */
+/** The builder. Its work never throws: what goes wrong is in the rows, or told to `onError`. */
 export function createBuilder(options: BuilderOptions): Builder {
-  const {
-    engine,
-    store,
-    step,
-    onChange,
-    onError = () => {},
-    timeoutMs = TIMEOUT_MS,
-    mask = (text) => text,
-  } = options;
+  const { engine, store, step, onChange, onError = () => {}, mask = (text) => text } = options;
   const queue = new PQueue({ concurrency: options.builds });
-  const bases = createBaseImages({ engine });
-  const image: BuildImageOptions = { ...options, bases, memoryBytes: options.memoryBytes ?? MEMORY_BYTES };
   const jobs = new Map<string, Job>();
   let closed = false;
+  const trying: AttemptOptions = {
+    ...options,
+    bases: createBaseImages({ engine }),
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    memoryBytes: options.memoryBytes ?? MEMORY_BYTES,
+    mask,
+    onError,
+  };
 
-  function enter(job: Job, state: Job['state']): void {
+  async function work(job: Job): Promise<void> {
+    const { signal } = job.cancel;
+    for (let retryMs = options.retryMs ?? RETRY_MS; ; retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)) {
+      const error = await queue.add(() => {
+        if (signal.aborted) return undefined;
+        enter(job, 'building');
+        return attempt(trying, job.want, signal);
+      });
+      if (signal.aborted) return;
+      if (!(error instanceof TransientError)) return end(job, error);
+      enter(job, 'queued', mask(error.message));
+      await pause(retryMs, signal);
+    }
+  }
+
+  function enter(job: Job, state: Job['state'], error?: string): void {
     job.state = state;
+    delete job.error;
+    if (error !== undefined) job.error = error;
     onChange();
   }
 
-  async function work(job: Job): Promise<void> {
-    for (let retryMs = options.retryMs ?? RETRY_MS; ; retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)) {
-      const error = await queue.add(() => attempt(job));
-      if (job.cancel.signal.aborted) return;
-      if (error instanceof TransientError) {
-        job.error = mask(error.message);
-        enter(job, 'queued');
-        await pause(retryMs, job.cancel.signal);
-      } else {
-        if (error !== undefined) await fail(job, withoutColours(messageOf(error)));
-        else jobs.delete(job.want.key);
+  async function end(job: Job, error: unknown): Promise<void> {
+    const { want } = job;
+    if (error !== undefined) {
+      const message = mask(withoutColours(messageOf(error)));
+      job.state = 'failed';
+      job.error = message;
+      try {
+        await step(`build.fail ${want.key}`, () => rememberFailure(store, want, message));
+      } catch (cause) {
+        onError(new Error(`the failure of ${want.key} could not be stored and is kept in memory`, { cause }));
         return onChange();
       }
     }
-  }
-
-  /** One try; resolves with what went wrong. */
-  async function attempt(job: Job): Promise<unknown> {
-    if (job.cancel.signal.aborted) return undefined;
-    enter(job, 'building');
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([job.cancel.signal, timeout]);
-    let log: BuildLog | undefined;
-    try {
-      const path = buildLogPath(options.logDir, job.want);
-      log = await step(`build.log ${job.want.key}`, () => openBuildLog(path, mask));
-      await buildImage(image, job.want, log, signal);
-      return undefined;
-    } catch (thrown) {
-      const error = timeout.aborted && !job.cancel.signal.aborted ? timedOut(timeoutMs) : thrown;
-      log?.say(
-        job.cancel.signal.aborted ? 'cancelled: nobody wants it any more' : toldInFull(error),
-        'error',
-      );
-      return withLastWords(error, log?.lastWords() ?? '');
-    } finally {
-      const logError = await log?.close();
-      if (logError)
-        onError(new Error(`the log of ${job.want.key} could not be written`, { cause: logError }));
-    }
-  }
-
-  async function fail(job: Job, message: string): Promise<void> {
-    job.error = mask(message);
-    job.state = 'failed';
-    try {
-      await step(`build.fail ${job.want.key}`, () => rememberFailure(store, job.want, mask(message)));
-      jobs.delete(job.want.key);
-    } catch (cause) {
-      onError(
-        new Error(`the failure of ${job.want.key} could not be stored and is kept in memory`, { cause }),
-      );
-    }
+    jobs.delete(want.key);
+    onChange();
   }
 
   /** A build that ended while it was being cancelled leaves no image behind. */
@@ -136,18 +108,18 @@ export function createBuilder(options: BuilderOptions): Builder {
     }
   }
 
+  const failed = (key: string): boolean => store.state.failures.some((failure) => failure.key === key);
+
   return {
     rows() {
-      const rows = new Map<string, BuildRow>(store.state.failures.map((row) => [row.key, failedRow(row)]));
+      const rows = new Map(store.state.failures.map((row) => [row.key, rowOf(row, 'failed', row.error)]));
       for (const { want, state, error } of jobs.values()) {
-        if (state === 'dropping') continue;
-        const { key, deployment, service } = want;
-        rows.set(key, { key, deployment, service, state, ...(error === undefined ? {} : { error }) });
+        if (state !== 'dropping') rows.set(want.key, rowOf(want, state, error));
       }
       return [...rows.values()];
     },
     start(want) {
-      if (closed || jobs.has(want.key) || store.state.failures.some(({ key }) => key === want.key)) return;
+      if (closed || jobs.has(want.key) || failed(want.key)) return;
       const job: Job = { want, cancel: new AbortController(), state: 'queued', ended: Promise.resolve() };
       jobs.set(want.key, job);
       job.ended = work(job);
@@ -156,46 +128,27 @@ export function createBuilder(options: BuilderOptions): Builder {
     async drop(key) {
       const job = jobs.get(key);
       if (job !== undefined) await cancel(job, 'nobody wants it any more');
-      const known = store.state.failures.some((failure) => failure.key === key);
+      const known = failed(key);
       if (known) await step(`build.forget ${key}`, () => forgetFailure(store, key));
       if (known || job !== undefined) onChange();
     },
     async close() {
       closed = true;
-      const ends = await Promise.allSettled(
-        [...jobs.values()].map((job) => cancel(job, 'the controller stops')),
-      );
-      for (const end of ends) if (end.status === 'rejected') onError(toError(end.reason));
+      const ends = await Promise.allSettled([...jobs.values()].map((job) => cancel(job, 'Berth stops')));
+      for (const end of ends) {
+        if (end.status === 'rejected')
+          onError(new Error('a build was not cleaned up', { cause: end.reason }));
+      }
     },
   };
 }
 
-function failedRow({ key, deployment, service, error }: Omit<BuildRow, 'state'>): BuildRow {
-  return { key, deployment, service, state: 'failed', ...(error === undefined ? {} : { error }) };
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
-}
-
-function timedOut(timeoutMs: number): StalledError {
-  const minutes = Math.round(timeoutMs / 6_000) / 10;
-  return new StalledError(
-    `the build was ended after ${minutes} min: make it faster, or find what it waits for in its log`,
-  );
-}
-
-/** A bug of ours is told with its stack. */
-function toldInFull(error: unknown): string {
-  if (error instanceof StalledError || error instanceof TransientError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** The builder's verdict may say no more than an exit code; what was printed last does. */
-function withLastWords(error: unknown, words: string): unknown {
-  const message = withoutColours(messageOf(error));
-  if (error instanceof TransientError || words === '' || message.includes(words)) return error;
-  return new StalledError(`${message}: ${words.slice(0, 500)}`, { cause: error });
+function rowOf(
+  { key, deployment, service }: Pick<ImageWant, 'key' | 'deployment' | 'service'>,
+  state: BuildRow['state'],
+  error: string | undefined,
+): BuildRow {
+  return { key, deployment, service, state, ...(error === undefined ? {} : { error }) };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

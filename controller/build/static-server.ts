@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ContextFile } from './layout.ts';
+import type { ContextFile } from './context-file.ts';
 
 const SERVER_DIR = fileURLToPath(new URL('../../templates/static/', import.meta.url));
 const require = createRequire(import.meta.url);

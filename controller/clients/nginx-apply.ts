@@ -85,12 +85,12 @@ async function refreshed(
   }
   // For a tenth of a second nginx's old workers accept beside the new ones: until they are told to leave.
   const deadline = performance.now() + PROOF_MS;
-  while ((await anyAccepting(old)) && performance.now() < deadline) await sleep(5);
+  while (anyAccepting(old) && performance.now() < deadline) await sleep(5);
   return undefined;
 }
 
 async function workersNow(mode: Mode): Promise<readonly number[]> {
   const answer = await askGeneration(mode.place);
-  const master = answer && (await masterOf(answer.pid));
-  return master === undefined ? [] : (await workersOf(master)).map(({ pid }) => pid);
+  const master = answer && masterOf(answer.pid);
+  return master === undefined ? [] : workersOf(master).map(({ pid }) => pid);
 }

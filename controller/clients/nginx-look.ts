@@ -30,7 +30,7 @@ export async function look(mode: Mode): Promise<Look> {
   const omit = readOmissions(shared?.text ?? '');
   const answer = await askGeneration(mode.place);
   const seen = { files, shared: shared?.text, ...(conf && { conf }), omit, generation, answer };
-  return { ...seen, running: (await trouble(mode, seen)) ?? true };
+  return { ...seen, running: trouble(mode, seen) ?? true };
 }
 
 /** The generation of a set of files; the shared file and `nginx.conf` count as they are to be. */
@@ -60,9 +60,9 @@ export function siteFile(mode: Mode, name: string): string {
   return join(mode.layout.sitesDir, `${name}.conf`);
 }
 
-async function trouble(mode: Mode, seen: Omit<Look, 'running'>): Promise<string | undefined> {
+function trouble(mode: Mode, seen: Omit<Look, 'running'>): string | undefined {
   const { host, port } = mode.place.http;
-  const down = await mode.down();
+  const down = mode.down();
   if (down !== undefined) return down;
   if (seen.answer === undefined) return `nginx does not serve Berth's sites on ${host}:${port}`;
   if (seen.conf && seen.conf.onDisk !== seen.conf.text) return 'nginx.conf is not as Berth writes it';

@@ -3,7 +3,7 @@
  * is, its own title says (it names our `nginx.conf`), so neither a stale pid file nor someone else's nginx misleads us.
  */
 import { mkdir, open, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransientError } from '../core/errors.ts';
 import { reasonOf, runNginx } from './nginx-command.ts';
@@ -32,22 +32,22 @@ export function managedMode(dir: string, place: NginxPlace): Mode {
     pages: readPages(),
     conf: async () => ({ file: conf, text: await rendered() }),
     trialConf: rendered,
+    ready: async () => {
+      await mkdir(resolve(dir, (await rights()).temp), { recursive: true });
+    },
     foreignCounts: true,
-    down: async () => ((await findMaster(conf)) === undefined ? 'nginx is not running' : undefined),
+    down: () => (findMaster(conf) === undefined ? 'nginx is not running' : undefined),
+    orphaned: () => orphansOf(errorLog).length > 0,
     async refresh() {
-      const master = await findMaster(conf);
-      const ready = async (): Promise<void> => {
-        await mkdir(join(dir, (await rights()).temp), { recursive: true });
-        logStart = await turnLog(errorLog);
-      };
+      const master = findMaster(conf);
       if (master !== undefined) {
         await place.step('nginx.reload', async () => {
-          await ready();
-          process.kill(master, 'SIGHUP');
+          logStart = await turnLog(errorLog);
+          signal(master, 'SIGHUP');
         });
       } else {
         await place.step('nginx.start', async () => {
-          await ready();
+          logStart = await turnLog(errorLog);
           await start({ dir, conf, errorLog, place });
         });
       }
@@ -65,8 +65,8 @@ async function start(options: {
   const address = listenAddress(options.place.http);
   const deadline = performance.now() + ORPHANS_MS;
   // A killed master leaves workers that hold the port; asked to quit, they finish what they are at.
-  const orphans = await orphansOf(options.errorLog);
-  for (const { pid } of orphans) process.kill(pid, 'SIGQUIT');
+  const orphans = orphansOf(options.errorLog);
+  for (const { pid } of orphans) signal(pid, 'SIGQUIT');
   while ((await isTaken(address)) && orphans.length > 0 && performance.now() < deadline) await sleep(10);
   if (await isTaken(address)) {
     throw new TransientError(
@@ -76,6 +76,17 @@ async function start(options: {
   const { ok, words } = await runNginx(['-p', options.dir, '-c', options.conf]);
   if (!ok) throw new TransientError(`nginx can't start: ${reasonOf(words)}`);
   options.place.log?.(`nginx started on ${address}`);
+}
+
+function signal(pid: number, name: 'SIGHUP' | 'SIGQUIT'): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    throw new TransientError(
+      `nginx (process ${pid}) can't be signalled: run Berth as the user who started it, or stop it`,
+      { cause: error },
+    );
+  }
 }
 
 /** Where the log goes on from, after it was turned if it had to be. */

@@ -39,10 +39,14 @@ export interface Mode {
   conf(): Promise<{ readonly file: string; readonly text: string } | undefined>;
   /** An `nginx.conf` to try our files in. */
   trialConf(): Promise<string>;
+  /** Makes what nginx needs to be there even for a test. */
+  ready(): Promise<void>;
   /** Whether foreign files beside ours are part of what we test and prove. */
   readonly foreignCounts: boolean;
   /** Why nginx certainly does not run; undefined when that can only be asked over HTTP. */
-  down(): Promise<string | undefined>;
+  down(): string | undefined;
+  /** Whether workers without a master, of an nginx that was killed, are still at work. */
+  orphaned(): boolean;
   /** The operator's own test of the whole configuration, where nginx has more than ours. */
   readonly verify?: () => Promise<Result>;
   /** Starts or reloads. Throws TransientError when that could not even be asked for. */

@@ -24,8 +24,11 @@ export function systemMode({ dir, test, reload }: SystemNginx, place: NginxPlace
     pages: readPages(),
     conf: async () => undefined,
     trialConf: async () => renderConf({ temp: 'tmp', drainMs: place.drainMs }),
+    ready: async () => {},
     foreignCounts: false,
-    down: async () => undefined,
+    down: () => undefined,
+    // Workers say by their open files whose they are, and those files are the operator's choice.
+    orphaned: () => false,
     verify: () => runCommand(test),
     refresh: () =>
       place.step('nginx.reload', async () => {

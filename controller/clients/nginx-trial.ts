@@ -23,7 +23,7 @@ export interface Attempt {
  */
 export async function settle(attempt: Attempt, omit: ReadonlySet<Omission>): Promise<readonly SiteChange[]> {
   const { mode, before, refuse } = attempt;
-  const down = (await mode.down()) !== undefined && before.answer === undefined;
+  const down = mode.down() !== undefined && before.answer === undefined;
   let left = [...attempt.changes, ...(down ? await unstartable(attempt) : [])];
   for (;;) {
     const candidate = { mode, before, files: changed(before.files, left), omit };
@@ -82,7 +82,10 @@ async function trial({ mode, before, files, omit }: Candidate): Promise<Result> 
   const sites = new Map(counted.map(([name, { text }]) => [name, text]));
   sites.set(sharedName(place.owner), sharedText(mode, generation, omit));
   const conf = await mode.trialConf();
-  await place.step('nginx.stage', () => stage(layout, { conf, sites }));
+  await place.step('nginx.stage', async () => {
+    await mode.ready();
+    await stage(layout, { conf, sites });
+  });
   return runNginx(['-t', '-q', '-p', layout.stagingDir, '-c', `${layout.stagingDir}/nginx.conf`]);
 }
 

@@ -40,9 +40,9 @@ async function read(
   const sites = sitesOf(files);
   if (answer?.generation === generation) memory.liveness.seen(generation, sites);
   else memory.liveness.heard(answer?.generation);
-  const master = answer && (await masterOf(answer.pid));
-  const workers = master === undefined ? [] : await workersOf(master);
-  const oldWorkers = workers.some(({ leaving }) => leaving) || (await anyWorker(memory.replaced));
+  const master = answer && masterOf(answer.pid);
+  const workers = master === undefined ? [] : workersOf(master);
+  const oldWorkers = workers.some(({ leaving }) => leaving) || anyWorker(memory.replaced) || mode.orphaned();
   if (!oldWorkers) memory.replaced.clear();
   return {
     sites: [...sites].map(([name, text]) => ({
@@ -59,7 +59,7 @@ async function read(
 function asTransient(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code) || !(error instanceof Error)) throw error;
-  throw new TransientError(`nginx's files can't be read or written (${error.message}): mend that first`, {
+  throw new TransientError(`nginx or its files can't be worked with (${error.message}): mend that first`, {
     cause: error,
   });
 }

@@ -1,4 +1,4 @@
-import type { Action, Verb } from './types.ts';
+import type { Action, Outcome, Verb } from './types.ts';
 
 const SIGN: Readonly<Record<Verb, string>> = { create: '+', update: '±', delete: '-' };
 
@@ -10,7 +10,7 @@ export function explain(action: Action): string {
 
 const DONE: Readonly<Record<Verb, string>> = { create: 'created', update: 'updated', delete: 'removed' };
 
-/** The same in the past, for the log: `instance blog-web-3f9a1c02 created: new service`. */
-export function recount(action: Action): string {
-  return `${action.kind} ${action.key} ${DONE[action.verb]}: ${action.why}`;
+/** What was done, for the log: `instance blog-web-3f9a1c02 created: new service`. */
+export function recount({ action, did }: Outcome): string {
+  return `${action.kind} ${action.key} ${did ?? DONE[action.verb]}: ${action.why}`;
 }

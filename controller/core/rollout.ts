@@ -6,7 +6,8 @@ import { type Context, certain, type Draft, emptyDraft, type RolloutRules, type 
 import { keepForLater, keepImages } from './keep.ts';
 import { addInstances } from './place.ts';
 import { createAllocator } from './ports.ts';
-import { decideService, instanceKeys } from './service.ts';
+import { decideService } from './service.ts';
+import { instanceKeys } from './service-view.ts';
 import type {
   Desired,
   DesiredDeployment,

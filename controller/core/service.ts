@@ -5,35 +5,9 @@
  * Recreate differs from DESIGN in one point: the older version is stopped but kept until W answers, so that a W that
  * never does is taken back by starting the older one again.
  */
+import { instanceKeys, type Look, lookAt, type ServiceView } from './service-view.ts';
 import { isBad, pickServing } from './serving.ts';
-import type {
-  DesiredDeployment,
-  DesiredService,
-  ImageHave,
-  InstanceHave,
-  Leaving,
-  Standing,
-  Verdict,
-  VhostHave,
-  Wait,
-} from './types.ts';
-
-/** An instance that exits this often without ever answering is given up. */
-const GIVE_UP_RESTARTS = 5;
-
-export interface ServiceView {
-  readonly deployment: DesiredDeployment;
-  readonly service: DesiredService;
-  readonly instances: readonly InstanceHave[];
-  /** Of the wanted version. */
-  readonly image: ImageHave | undefined;
-  readonly vhost: VhostHave | undefined;
-  /** A service that this one needs and that is not ready. */
-  readonly missingNeed: string | undefined;
-  readonly drainMs: number;
-  /** Nginx ends an old worker this long after a reload, whatever it still does. */
-  readonly workerShutdownMs: number;
-}
+import type { InstanceHave, Leaving, Standing, Verdict, Wait } from './types.ts';
 
 export interface ServiceDecision {
   /** Instances of W that have to exist and run. */
@@ -45,15 +19,6 @@ export interface ServiceDecision {
   readonly verdict: Verdict;
 }
 
-/** Keys of the instances of a version: `blog-web-3f9a1c02`, with `-1`… when there are several. */
-export function instanceKeys(deployment: string, service: DesiredService): readonly string[] {
-  if (!service.version) return [];
-  const key = `${deployment}-${service.name}-${service.version.hash}`;
-  return service.replicas === 1
-    ? [key]
-    : Array.from({ length: service.replicas }, (_, index) => `${key}-${index + 1}`);
-}
-
 /** What this pass does about one service. */
 export function decideService(view: ServiceView): ServiceDecision {
   if (view.deployment.suspend) return suspended(view);
@@ -61,8 +26,8 @@ export function decideService(view: ServiceView): ServiceDecision {
   return view.service.strategy === 'recreate' ? recreate(view) : rolling(view);
 }
 
-function servedNow({ vhost, service }: ServiceView): readonly string[] {
-  return vhost?.serves[service.name] ?? [];
+function servedNow({ vhost, service }: ServiceView): readonly string[] | undefined {
+  return vhost && (vhost.serves[service.name] ?? []);
 }
 
 /** Nginx may still run an older text than the one on the disk, so nobody can say that it does not lead here. */
@@ -107,69 +72,6 @@ function sourceUnknown(view: ServiceView): ServiceDecision {
   };
 }
 
-interface Look {
-  /** Of W. */
-  readonly keys: readonly string[];
-  /** Those of W that are not given up. */
-  readonly hopeful: readonly string[];
-  readonly older: readonly InstanceHave[];
-  readonly failures: ReadonlyMap<string, string>;
-  /** Why an instance of W can't be created now. */
-  readonly blocked: Wait | undefined;
-  readonly verdict: Verdict;
-}
-
-function lookAt(view: ServiceView): Look {
-  const keys = instanceKeys(view.deployment.name, view.service);
-  const byKey = new Map(view.instances.map((instance) => [instance.key, instance]));
-  const older = view.instances.filter(({ key }) => !keys.includes(key));
-  const fallback = older.some(({ ready }) => ready);
-  const failures = new Map<string, string>();
-  for (const key of keys) {
-    const have = byKey.get(key);
-    const reason = have && (have.gaveUp ?? giveUpReason(have, fallback));
-    if (reason !== undefined) failures.set(key, reason);
-  }
-  const blocked = blockedBy(view);
-  const hopeful = keys.filter((key) => !failures.has(key));
-  return { keys, hopeful, older, failures, blocked, verdict: verdictOf(view, keys, failures, blocked) };
-}
-
-function giveUpReason(have: InstanceHave, fallback: boolean): string | undefined {
-  if (have.ready || (have.proven && !fallback) || !isBad(have)) return undefined;
-  const detail = have.detail ? `: ${have.detail}` : '';
-  if (have.restarts >= GIVE_UP_RESTARTS) return `exited ${have.restarts} times${detail}`;
-  if (have.state === 'exited' || have.state === 'created' || have.state === 'stopping') return undefined;
-  if (have.sinceMs <= have.healthTimeoutMs) return undefined;
-  return `was not ready within ${Math.round(have.healthTimeoutMs / 1000)} s${detail}`;
-}
-
-function blockedBy({ image, missingNeed }: ServiceView): Wait | undefined {
-  if (image?.state === 'failed') return { why: 'its build failed' };
-  if (image?.state !== 'ready') return { why: 'waits for its image' };
-  if (missingNeed !== undefined) return { why: `waits for ${missingNeed}` };
-  return undefined;
-}
-
-function verdictOf(
-  { instances, image }: ServiceView,
-  keys: readonly string[],
-  failures: ReadonlyMap<string, string>,
-  blocked: Wait | undefined,
-): Verdict {
-  const haves = instances.filter(({ key }) => keys.includes(key));
-  const failure = [...failures.values()][0];
-  const bad = haves.find((have) => have.proven && isBad(have) && have.detail);
-  if (haves.length === keys.length && haves.every(({ ready }) => ready))
-    return { status: 'running', stage: instances.length > haves.length ? 'draining' : 'serving' };
-  if (failure !== undefined) return { status: 'failed', stage: 'start', error: failure };
-  if (haves.length === 0 && image?.state === 'failed')
-    return { status: 'failed', stage: 'build', error: image.error ?? 'its build failed' };
-  if (bad) return { status: 'failed', stage: 'serving', error: `no longer answers: ${bad.detail}` };
-  if (haves.some(({ ready }) => ready)) return { status: 'running', stage: 'starting replicas' };
-  return { status: 'building', stage: haves.length > 0 ? 'starting' : (blocked?.why ?? 'starting') };
-}
-
 function wantsOf(view: ServiceView, w: Look, blocked: Wait | undefined): ServiceDecision['wants'] {
   const known = view.instances.length > 0;
   return w.keys.flatMap((key) => {
@@ -195,7 +97,7 @@ function rolling(view: ServiceView): ServiceDecision {
   const standing = [...givenUp(w)];
   const leaving: [string, Leaving][] = [];
   for (const old of w.older) {
-    const needed = serve.includes(old.key) || served.includes(old.key) || isSpare(view, w, old, serve);
+    const needed = serve.includes(old.key) || served?.includes(old.key) || isSpare(view, w, old, serve);
     if (needed && old.gaveUp === undefined)
       standing.push([old.key, { run: true, why: 'it serves until the new version answers' }]);
     else leaving.push([old.key, leave(view, w, old)]);
@@ -242,7 +144,7 @@ function recreate(view: ServiceView): ServiceDecision {
   const live = view.instances.filter(({ key }) => !w.failures.has(key));
   const older = w.older.filter(({ gaveUp }) => gaveUp === undefined);
   const inDoubt = view.service.routed && vhostInDoubt(view);
-  const olderServed = older.length > 0 && (inDoubt || older.some(({ key }) => served.includes(key)));
+  const olderServed = older.length > 0 && (inDoubt || older.some(({ key }) => served?.includes(key)));
   const olderRuns = older.some(({ state }) => state !== 'exited' && state !== 'created');
   const mineRuns = mine.some(({ state }) => state !== 'exited' && state !== 'created');
 

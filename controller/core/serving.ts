@@ -9,19 +9,22 @@ export interface ServingView {
   /** Keys of the version asked for. */
   readonly keys: readonly string[];
   readonly instances: readonly InstanceHave[];
-  /** What the vhost leads to now. */
-  readonly served: readonly string[];
+  /** What the vhost leads to now; undefined when the vhost is not there to tell. */
+  readonly served: readonly string[] | undefined;
 }
 
 /**
  * Which instances a service's visitors are led to: those of the wanted version that answer; else an older version that
  * answers; else whatever served before and may come back. Empty means the "being deployed" page.
  */
-export function pickServing({ keys, instances, served }: ServingView): readonly string[] {
+export function pickServing(view: ServingView): readonly string[] {
+  const { keys, instances, served = [] } = view;
   const byKey = new Map(instances.map((instance) => [instance.key, instance]));
   const answers = (key: string): boolean => {
     const have = byKey.get(key);
-    return have !== undefined && (have.ready || (served.includes(key) && !isBad(have)));
+    // Someone removed the vhost while it served: what is not known to be bad is likelier to answer than a page.
+    const trusted = view.served === undefined || served.includes(key);
+    return have !== undefined && (have.ready || (trusted && !isBad(have)));
   };
   // A replica that is missing or restarting comes back on its own port, so leaving it in costs no reload.
   if (keys.some(answers)) return keys.filter((key) => answers(key) || served.includes(key));

@@ -33,6 +33,8 @@ export interface Action<Want = unknown> {
 /** What became of an action: `error` is what was thrown, `skipped` why it was not tried. */
 export interface Outcome {
   readonly action: Action;
+  /** What was done, where that is not the verb itself: an image that is to be created was `queued`. */
+  readonly did?: string;
   readonly error?: unknown;
   readonly skipped?: string;
 }

@@ -1,10 +1,13 @@
 import type { Action, Outcome } from '../core/types.ts';
 
-/** Applies actions one by one, at most `width` at a time; each succeeds or fails for itself. */
+/**
+ * Applies actions one by one, at most `width` at a time; each succeeds or fails for itself. `apply` may say what it did,
+ * where the verb does not.
+ */
 export async function applyEach<Want>(
   actions: readonly Action<Want>[],
   width: number,
-  apply: (action: Action<Want>) => Promise<void>,
+  apply: (action: Action<Want>) => Promise<unknown>,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   const queue = actions.map((action, index) => ({ action, index }));
@@ -12,7 +15,7 @@ export async function applyEach<Want>(
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { action, index } = next;
       outcomes[index] = await apply(action).then(
-        () => ({ action }),
+        (did) => (typeof did === 'string' ? { action, did } : { action }),
         (error: unknown) => ({ action, error }),
       );
     }

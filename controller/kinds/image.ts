@@ -26,11 +26,13 @@ export function imageKind({ engine, builder }: ImageClients): Kind<ImageHave, Im
     diff,
     apply: (actions) =>
       applyEach(actions, 4, async ({ verb, key, want }) => {
-        if (verb !== 'delete' && want) builder.start(want);
-        else {
-          await builder.drop(key);
-          await engine.removeImage(key);
+        if (verb !== 'delete' && want) {
+          builder.start(want);
+          return 'queued';
         }
+        await builder.drop(key);
+        await engine.removeImage(key);
+        return undefined;
       }),
   };
 }

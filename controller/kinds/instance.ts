@@ -28,6 +28,9 @@ export type InstanceStep =
 /** Starting containers side by side pays up to four on two cores (measured: 345, 242, 218 ms each at 1, 2, 4). */
 const WIDTH = 4;
 
+/** Of a crash, shown in one line; a stack's first lines say more than its last. */
+const TAIL_LINES = 10;
+
 /** The kind `instance`. */
 export function instanceKind(clients: InstanceClients): Kind<InstanceHave, InstanceStep> {
   return {
@@ -84,11 +87,13 @@ async function describe(
   const restarts = found?.restarts ?? 0;
   if (!found || row.state === 'created' || (row.state === 'running' && restarts === 0))
     return { restarts, ...(probed !== undefined && { detail: probed }) };
-  const lines = (await engine.tail(row.key, 3)).map(({ text }) => text.trim()).filter((text) => text !== '');
+  const lines = (await engine.tail(row.key, TAIL_LINES))
+    .map(({ text }) => text.trim())
+    .filter((text) => text !== '');
   const how = found.oomKilled ? 'ran out of memory' : `exited with code ${found.exitCode}`;
-  const last = lines.length > 0 ? `: ${lines.join(' | ').slice(0, 400)}` : '';
-  const running = row.state === 'running' && probed !== undefined ? probed : `${how}${last}`;
-  return { restarts, detail: running };
+  // Between two restarts the engine has forgotten the code; what the process wrote last tells more than a probe.
+  const what = row.state === 'running' ? 'keeps exiting' : how;
+  return { restarts, detail: [what, lines.join(' | ').slice(0, 400)].filter(Boolean).join(': ') };
 }
 
 function diff(wanted: Wanted, observed: Observed): readonly Action<InstanceStep>[] {
@@ -145,21 +150,26 @@ function remove(have: InstanceHave, wanted: Wanted): readonly Action<InstanceSte
 async function applyOne(
   { key, deployment, want }: Action<InstanceStep>,
   clients: InstanceClients,
-): Promise<void> {
+): Promise<string | undefined> {
   const { engine } = clients;
   if (want?.do === 'create') {
     await forgive(key, clients);
     await engine.create(want.want);
-  } else if (want?.do === 'start') {
+    return undefined;
+  }
+  if (want?.do === 'start') {
     await forgive(key, clients);
     await engine.start(key);
-  } else if (want?.do === 'stop') {
+    return 'started';
+  }
+  if (want?.do === 'stop') {
     if (want.giveUp !== undefined) await giveUp({ key, deployment, reason: want.giveUp }, clients);
     await engine.stop(key);
-  } else {
-    await engine.remove(key);
-    await forgive(key, clients);
+    return want.giveUp === undefined ? 'asked to stop' : 'given up';
   }
+  await engine.remove(key);
+  await forgive(key, clients);
+  return undefined;
 }
 
 async function giveUp(

@@ -10,7 +10,7 @@ export function logsKind(files: LogFiles): Kind<Resource, never> {
     name: 'logs',
     observe: () => files.list(),
     diff: (wanted, observed) =>
-      seenOf(observed['logs'] ?? [])
+      seenOf(observed.logs ?? [])
         .filter(({ deployment }) => !wanted.present.has(deployment))
         .flatMap((have) => removal('logs', have, wanted)),
     apply: (actions) => applyEach(actions, 1, ({ key }) => files.remove(key)),

@@ -65,6 +65,9 @@ export function vhostKind(nginx: Nginx, options: VhostTextOptions): Kind<VhostHa
       } catch (error) {
         for (const { key } of actions) errors.set(key, errors.get(key) ?? error);
       }
+      // Nothing of the batch came through, so nginx itself was not mended either.
+      const [first] = errors.values();
+      if (changes.length > 0 && changes.every(({ name }) => errors.has(name))) errors.set(NGINX, first);
       return actions.map((action) =>
         errors.has(action.key) ? { action, error: errors.get(action.key) } : { action },
       );

@@ -34,9 +34,10 @@ export function volumeKind({ engine, archiver }: VolumeClients): Kind<VolumeHave
       const rows = new Map((await engine.volumes()).map((row) => [row.key, row]));
       return applyEach(actions, 2, async ({ verb, key, deployment }) => {
         const row = rows.get(key);
-        if (verb === 'create') await engine.createVolume(key, deployment);
-        else if (row && archiver.state(row) === 'archived') await engine.removeVolume(key);
-        else if (row) archiver.start(row);
+        if (verb === 'create') return engine.createVolume(key, deployment);
+        if (!row || archiver.state(row) === 'archived') return engine.removeVolume(key);
+        archiver.start(row);
+        return 'is being archived';
       });
     },
   };

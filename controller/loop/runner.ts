@@ -88,8 +88,9 @@ async function onePass(options: RunnerOptions, trigger: string, signal: AbortSig
   const report = await reconcile(world, signal);
   const fingerprintOf = fingerprints(report);
   for (const bug of backoff.note(report.outcomes, fingerprintOf)) log.error(bug.stack ?? bug.message);
-  for (const { action, error } of report.outcomes.filter(({ skipped }) => skipped === undefined)) {
-    if (error === undefined) log.info(recount(action));
+  for (const outcome of report.outcomes.filter(({ skipped }) => skipped === undefined)) {
+    const { action, error } = outcome;
+    if (error === undefined) log.info(recount(outcome));
     else log.warn(`${action.kind} ${action.key} failed: ${messageOf(error)}`);
   }
   try {

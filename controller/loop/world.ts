@@ -4,6 +4,7 @@ import { createBuilder } from '../build/queue.ts';
 import { type Approvals, createApprovals } from '../clients/approvals.ts';
 import { createArchiver } from '../clients/archiver.ts';
 import { createDockerEngine } from '../clients/engine/docker.ts';
+import { writeCaBundle } from '../clients/git-ca.ts';
 import { keepKey, randomKey, readKey } from '../clients/keys.ts';
 import { busyPorts } from '../clients/listeners.ts';
 import { createLogFiles } from '../clients/log-files.ts';
@@ -63,7 +64,10 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
   });
   const secret = await hashKey(at('keys', 'hash'), options);
   const lastGood = createLastGood(at('last-good.json'), step);
+  const caFile = join(cacheDir, 'ca.pem');
+  if (settings.caFile !== undefined) await writeCaBundle(settings.caFile, caFile, step);
   const sources = createSources({
+    ...(settings.caFile !== undefined && { caFile }),
     dir: join(cacheDir, 'sources'),
     step,
     gitAllow: settings.gitAllow,

@@ -13,6 +13,9 @@ export interface Clash {
   readonly message: string;
 }
 
+/** Thousands of entries may claim one name; a message lists a few. */
+const SHOWN_RIVALS = 3;
+
 interface Claim {
   readonly deployment: string;
   readonly path: Path;
@@ -24,20 +27,24 @@ interface Claim {
 export function findClashes(deployments: readonly ReadDeployment[]): readonly Clash[] {
   const claims = new Map<string, Claim[]>();
   for (const claim of deployments.flatMap(claimsOf)) {
-    claims.set(claim.what, [...(claims.get(claim.what) ?? []), claim]);
+    const same = claims.get(claim.what);
+    if (same) same.push(claim);
+    else claims.set(claim.what, [claim]);
   }
-  return [...claims.values()].flatMap((same) =>
-    same.flatMap((claim) => {
-      const others = same
-        .filter((other) => other !== claim)
-        .map(({ deployment }) => `deployments/${deployment}`);
-      if (others.length === 0) return [];
-      const { deployment, path, what, fix } = claim;
-      return [
-        { deployment, path, message: `${what} is claimed by ${[...new Set(others)].join(', ')} too; ${fix}` },
-      ];
-    }),
-  );
+  return [...claims.values()].filter((same) => same.length > 1).flatMap(toClashes);
+}
+
+function toClashes(same: readonly Claim[]): readonly Clash[] {
+  const names = [...new Set(same.map(({ deployment }) => deployment))];
+  return same.map(({ deployment, path, what, fix }) => {
+    const others = names
+      .slice(0, SHOWN_RIVALS + 1)
+      .filter((name) => name !== deployment || names.length === 1);
+    const rivals = others.slice(0, SHOWN_RIVALS).map((name) => `deployments/${name}`);
+    const more = names.length - 1 - rivals.length;
+    const who = rivals.join(', ') + (more > 0 ? ` and ${more} more` : '');
+    return { deployment, path, message: `${what} is claimed by ${who} too; ${fix}` };
+  });
 }
 
 function claimsOf({ entry, hostnames, at }: ReadDeployment): readonly Claim[] {

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import git from 'isomorphic-git';
 import { initBare } from '../clients/git-cache.ts';
 import { StalledError, TransientError } from '../core/errors.ts';
-import type { ConfigBranch, ConfigRepoOptions } from './config-repo.ts';
+import type { ConfigBranch, ConfigRepoOptions } from './config-branch.ts';
 import { watchBranch } from './config-repo-watch.ts';
 
 /** `view` is the directory of the borrowing repository. */

@@ -11,7 +11,7 @@ import { createConfigHttp } from '../clients/config-http.ts';
 import { redact } from '../clients/git-address.ts';
 import { initBare } from '../clients/git-cache.ts';
 import { StalledError, TransientError } from '../core/errors.ts';
-import type { ConfigBranch, ConfigRepoOptions } from './config-repo.ts';
+import type { ConfigBranch, ConfigRepoOptions } from './config-branch.ts';
 
 /** The whole answer is held in memory: a config repo is small, an app belongs in a repo of its own. */
 const LIMITS = { timeoutMs: 120_000, maxBytes: 64 * 2 ** 20 };

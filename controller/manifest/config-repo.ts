@@ -5,38 +5,13 @@
  */
 import { join } from 'node:path';
 import PQueue from 'p-queue';
-import { createTree, findEntry, type TreePlace, treeOid } from '../clients/git-tree.ts';
+import { createTree, findEntry, treeOid } from '../clients/git-tree.ts';
 import type { ConfigHead, ConfigRepo } from '../clients/types.ts';
 import { TransientError } from '../core/errors.ts';
-import type { Step } from '../core/step.ts';
+import type { ConfigRepoOptions } from './config-branch.ts';
 import { readConfigFile } from './config-repo-file.ts';
 import { localBranch } from './config-repo-local.ts';
 import { remoteBranch } from './config-repo-remote.ts';
-
-export interface ConfigRepoOptions {
-  /** A path, with work tree or bare, or an `http(s)://` URL; `BERTH_CONFIG_REPO`. */
-  readonly location: string;
-  readonly branch: string;
-  readonly file: string;
-  /** Sent to the location's own origin alone. */
-  readonly token?: string;
-  readonly dataDir: string;
-  readonly step: Step;
-  /** Of one fetch of a remote; default 120 s and 64 MB. */
-  readonly limits?: { readonly timeoutMs: number; readonly maxBytes: number };
-}
-
-/** A branch, wherever it is. */
-export interface ConfigBranch {
-  /** The commit in force. Throws TransientError or StalledError. */
-  commit(signal: AbortSignal): Promise<string>;
-  /** Where its objects are. */
-  place(): Promise<TreePlace>;
-  poll(signal: AbortSignal): Promise<void>;
-  /** Deletes what we keep of it beside: objects that should be there can't be read. */
-  discard(): Promise<void>;
-  watch(onChange: () => void, signal: AbortSignal): Promise<void>;
-}
 
 /** Asks nothing yet: the first `head` does. */
 export async function createConfigRepo(options: ConfigRepoOptions): Promise<ConfigRepo> {

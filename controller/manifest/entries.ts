@@ -1,5 +1,5 @@
 /** All entries of `deployments`, each judged alone, then against each other. */
-import { isScalar, type Node } from 'yaml';
+import { isAlias, isScalar, type Node } from 'yaml';
 import { findClashes } from './claims.ts';
 import { type ReadDeployment, readDeployment } from './deployment.ts';
 import { findNode, placeOf, type Targets } from './find-node.ts';
@@ -26,33 +26,10 @@ export interface Around {
 
 /** `data` maps names to what is left of each entry. A bug that one entry triggers stalls that entry alone. */
 export function checkEntries(data: Readonly<Record<string, unknown>>, around: Around): EntriesResult {
-  const findings: Finding[] = [];
-  const warnings: Finding[] = [];
+  const found: Found = { findings: [], warnings: [] };
   const refused = new Set(around.shape.map(({ path }) => path.join('\0')));
-  const finding = (
-    deployment: string,
-    path: Path,
-    about: { message: string; at?: 'key' | 'value' },
-  ): Finding => {
-    const full = ['deployments', deployment, ...path];
-    const offset = placeOf(findNode(around.root, full, around.targets), about.at ?? 'value');
-    return { deployment, path: full, offset, message: about.message };
-  };
   const read = namesOf(data, around).flatMap((name): readonly ReadDeployment[] => {
-    const full = (path: Path) => ['deployments', name, ...path];
-    const scope: Scope = {
-      name,
-      domain: around.domain,
-      rules: around.rules,
-      fail: (path, message, at = 'value') => findings.push(finding(name, path, { message, at })),
-      warn: (path, message) => warnings.push(finding(name, path, { message })),
-      broken: (path) => refused.has(full(path).join('\0')),
-      scalar: (path) => {
-        const { value } = findNode(around.root, full(path), around.targets);
-        const target = around.targets.get(value as never) ?? value;
-        return isScalar(target) ? target : undefined;
-      },
-    };
+    const scope = createScope(name, { ...around, refused }, found);
     try {
       return [readDeployment(data[name] ?? {}, scope)];
     } catch (error) {
@@ -62,9 +39,40 @@ export function checkEntries(data: Readonly<Record<string, unknown>>, around: Ar
     }
   });
   for (const { deployment, path, message } of findClashes(read)) {
-    findings.push(finding(deployment, path, { message }));
+    createScope(deployment, { ...around, refused }, found).fail(path, message);
   }
-  return { deployments: read.map(({ entry }) => entry), findings, warnings };
+  return { deployments: read.map(({ entry }) => entry), ...found };
+}
+
+interface Found {
+  readonly findings: Finding[];
+  readonly warnings: Finding[];
+}
+
+function createScope(
+  name: string,
+  around: Around & { readonly refused: ReadonlySet<string> },
+  found: Found,
+): Scope {
+  const { root, targets, rules, domain, refused } = around;
+  const full = (path: Path): Path => ['deployments', name, ...path];
+  const finding = (path: Path, message: string, at: 'key' | 'value'): Finding => {
+    const offset = placeOf(findNode(root, full(path), targets), at);
+    return { deployment: name, path: full(path), offset, message };
+  };
+  return {
+    name,
+    domain,
+    rules,
+    fail: (path, message, at = 'value') => found.findings.push(finding(path, message, at)),
+    warn: (path, message) => found.warnings.push(finding(path, message, 'value')),
+    broken: (path) => refused.has(full(path).join('\0')),
+    scalar: (path) => {
+      const { value } = findNode(root, full(path), targets);
+      const target = isAlias(value) ? targets.get(value) : value;
+      return isScalar(target) ? target : undefined;
+    },
+  };
 }
 
 /** An entry that the schema took out whole still claims its hostname; one whose name is wrong can't have run. */

@@ -39,6 +39,7 @@ export function nextLine(text: string, offset: number): number {
   return at < 0 ? text.length : at + 1;
 }
 
+/** Whether a line begins there and holds nothing but space; the end of the text is no line. */
 export function isBlankLine(text: string, start: number): boolean {
   return start < text.length && text.slice(start, nextLine(text, start)).trim() === '';
 }

@@ -22,6 +22,7 @@ export interface ModelMap {
   readonly [key: string]: Model;
 }
 
+/** A mark of that base64 text. */
 export function markSealed(text: string): SealedMark {
   return Object.assign(Object.create(null), { [SEALED]: text });
 }
@@ -31,6 +32,7 @@ export function sealedText(value: Model): string | undefined {
   return typeof value === 'object' && value !== null && SEALED in value ? value[SEALED] : undefined;
 }
 
+/** Whether it is a map: no list, no scalar, no mark. */
 export function isModelMap(value: Model | undefined): value is ModelMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(SEALED in value);
 }

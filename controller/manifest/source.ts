@@ -64,6 +64,7 @@ export function readDirectory(raw: string | undefined, at: Path, scope: Scope): 
   return normalise(raw);
 }
 
+/** Paths normalised, arguments as text; fields that would have no effect are faults. */
 export function readBuild(raw: RawBuild | undefined, at: Path, scope: Scope): BuildSpec {
   if (raw === undefined) return {};
   const { args, dockerfile, output, ...rest } = raw;

@@ -23,10 +23,11 @@ export interface Tree {
 const MAX_DEPTH = 40;
 /** One mistake makes the parser complain all the way down. */
 const MAX_SYNTAX_ERRORS = 20;
+const NO_DIRECTIVES = 'directives such as %YAML are not supported; remove the line';
 const PLAIN_TAG = /^(?:!sealed|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/;
 
 /** How the file is read: YAML 1.2, text keys, and the one tag of ours. */
-export const YAML_OPTIONS = {
+const YAML_OPTIONS = {
   version: '1.2',
   schema: 'core',
   merge: false,
@@ -55,7 +56,7 @@ export function readTree(text: string): Tree {
     .filter((error) => !(error.name === 'YAMLWarning' && error.code === 'TAG_RESOLVE_FAILED'))
     .map((error) => explain(error, text));
   if (first && (first.directives.yaml.explicit || Object.keys(first.directives.tags).length > 1)) {
-    findings.push(fault(0, 'directives such as %YAML are not supported; remove the line'));
+    findings.push(fault(0, NO_DIRECTIVES));
   }
   if (second) findings.push(fault(second.range[0], 'a second document starts here; there may be only one'));
   return { root: first?.contents ?? null, lines, findings: findings.slice(0, MAX_SYNTAX_ERRORS) };
@@ -106,6 +107,13 @@ function explain(error: YAMLError, text: string): Finding {
       return fault(offset, 'nested too deep');
     case 'UNEXPECTED_TOKEN':
       return fault(offset, 'this does not fit here; look for a missing quote, colon or comma above');
+    case 'BAD_DIRECTIVE':
+      return fault(offset, NO_DIRECTIVES);
+    case 'BAD_DQ_ESCAPE':
+      return fault(
+        offset,
+        'unknown escape in double quotes; write \\\\ for a backslash, or use single quotes',
+      );
     default:
       return fault(offset, `${error.message.charAt(0).toLowerCase()}${error.message.slice(1, 200)}`);
   }

@@ -1,148 +1,27 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBuilder } from '../../controller/build/queue.ts';
-import type { Builder } from '../../controller/build/types.ts';
-import { createDockerEngine } from '../../controller/clients/engine/docker.ts';
-import type { Engine, LogLine } from '../../controller/clients/engine/types.ts';
-import type { State, Store } from '../../controller/clients/types.ts';
-import { runStep } from '../../controller/core/step.ts';
-import type { BuildSpec, ImageWant } from '../../controller/core/types.ts';
-import { nodeImage } from '../support/engine-images.ts';
-import { type MemoryFile, memoryTree } from '../support/memory-tree.ts';
-
-type Files = Readonly<Record<string, MemoryFile>>;
-
-const run = promisify(execFile);
-const docker = async (...args: readonly string[]) => (await run('docker', [...args])).stdout.trim();
+import { type BuildWorld, buildWorld, docker } from '../support/build-world.ts';
 
 describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 300_000 }, (builderName) => {
-  const owner = `test-build-${randomBytes(4).toString('hex')}`;
-  const repos = new Map<string, Files>();
-  let dir = '';
-  let base = '';
-  let engine: Engine;
-  let builder: Builder;
-  let store: Store;
-  const order: string[] = [];
-
+  let world: BuildWorld;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'berth-build-'));
-    const classic = builderName === 'classic';
-    engine = createDockerEngine({ dockerHost: '/var/run/docker.sock', owner, step: runStep, classic });
-    base = await nodeImage(engine);
-    const empty: State = {
-      version: 1,
-      ports: [],
-      failures: [],
-      givenUp: [],
-      removals: {},
-      passes: [],
-      receipts: [],
-    };
-    const memory = {
-      state: empty,
-      async update(change: (state: State) => State) {
-        memory.state = change(memory.state);
-      },
-    };
-    store = memory;
-    builder = createBuilder({
-      engine: { ...engine, pull: () => Promise.reject(new Error('no registry in tests')) },
-      store,
-      open: async (repo) => memoryTree(repos.get(repo) ?? {}),
-      owner,
-      step: runStep,
-      logDir: dir,
-      builds: 1,
-      onChange: () => {
-        for (const row of builder.rows())
-          if (row.state === 'building' && order.at(-1) !== row.key) order.push(row.key);
-      },
-    });
+    world = await buildWorld({ classic: builderName === 'classic' });
   });
-
-  afterAll(async () => {
-    await builder?.close();
-    for (const name of (await docker('ps', '-aq', '--filter', `label=berth.test=${owner}`))
-      .split('\n')
-      .filter(Boolean)) {
-      await docker('rm', '-f', name);
-    }
-    for (const { key, deployment } of await engine.images())
-      if (deployment !== '') await engine.removeImage(key);
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  function start(name: string, files: Files, build: BuildSpec = {}): ImageWant {
-    repos.set(name, files);
-    const from = { kind: 'build', repo: name, commit: 'a'.repeat(40), path: '.', build } as const;
-    const want = { key: `berth/${owner}-${name}:1-1`, deployment: `${owner}-${name}`, service: 'web', from };
-    builder.start(want);
-    return want;
-  }
-
-  const row = (key: string) => builder.rows().find((other) => other.key === key);
-  const built = async (key: string): Promise<void> => {
-    await expect
-      .poll(() => row(key)?.state, { timeout: 240_000, interval: 100 })
-      .toBeOneOf([undefined, 'failed']);
-    expect(row(key)?.error).toBeUndefined();
-    expect(await engine.hasImage(key)).toBe(true);
-  };
-  const logOf = async ({ deployment }: ImageWant): Promise<readonly LogLine[]> =>
-    (await readFile(join(dir, deployment, 'web', '1-1.log'), 'utf8'))
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-  const textOf = async (want: ImageWant) => (await logOf(want)).map(({ text }) => text).join('\n');
-
-  /** Runs the image as Berth would, and answers what it serves. */
-  async function serve(
-    image: string,
-  ): Promise<{ get(path: string, headers?: Record<string, string>): Promise<Response>; id: string }> {
-    const id = await docker(
-      'run',
-      '-d',
-      '--init',
-      '--label',
-      `berth.test=${owner}`,
-      '-e',
-      'PORT=3000',
-      '-p',
-      '127.0.0.1::3000',
-      image,
-    );
-    const address = (await docker('port', id, '3000')).split('\n')[0];
-    const get = (path: string, headers: Record<string, string> = {}) =>
-      fetch(`http://${address}${path}`, { headers, redirect: 'manual', signal: AbortSignal.timeout(5_000) });
-    await expect
-      .poll(
-        () =>
-          get('/').then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 30_000, interval: 50 },
-      )
-      .toBe(true);
-    return { get, id };
-  }
+  afterAll(() => world?.end());
 
   it('of a repo with a Dockerfile is that Dockerfile, unaltered', async () => {
     const server = `require('http').createServer((_, r) => r.end(require('fs').readdirSync('.').join())).listen(process.env.PORT)`;
-    const dockerfile = `FROM ${base}\nWORKDIR /srv\nCOPY . .\nARG WHO\nRUN echo "built for $WHO"\nCMD ["node", "server.js"]\n`;
+    const dockerfile = `FROM ${world.base}\nWORKDIR /srv\nCOPY . .\nARG WHO\nRUN echo "built for $WHO"\nCMD ["node", "server.js"]\n`;
     const files = { Dockerfile: dockerfile, 'server.js': server, secret: 'x', '.dockerignore': 'secret' };
-    const want = start('own', files, { args: { WHO: 'tests' } });
-    await built(want.key);
-    expect(await (await (await serve(want.key)).get('/')).text()).toBe('.dockerignore,Dockerfile,server.js');
-    expect(await textOf(want)).toMatch(/plan: Dockerfile\n.*built for tests.*built berth\//s);
+    const want = world.start('own', files, { args: { WHO: 'tests' } });
+    await world.built(want.key);
+    expect(await (await (await world.serve(want.key)).get('/')).text()).toBe(
+      '.dockerignore,Dockerfile,server.js',
+    );
+    expect(await world.text(want)).toMatch(/plan: Dockerfile\n.*built for tests.*built berth\//s);
     expect(JSON.parse(await docker('inspect', '-f', '{{json .Config.Labels}}', want.key))).toMatchObject({
-      'berth.owner': owner,
+      'berth.owner': world.owner,
       'berth.deployment': want.deployment,
       'berth.service': 'web',
       'berth.commit': 'a'.repeat(40),
@@ -155,10 +34,10 @@ describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 30
       scripts: { start: 'node server.js' },
       dependencies: { ms: '2.1.3' },
     });
-    const want = start('node', { 'package.json': packageJson, 'server.js': server });
-    await built(want.key);
-    expect(await (await (await serve(want.key)).get('/')).text()).toBe('172800000 1000');
-    expect(await textOf(want)).toMatch(
+    const want = world.start('node', { 'package.json': packageJson, 'server.js': server });
+    await world.built(want.key);
+    expect(await (await (await world.serve(want.key)).get('/')).text()).toBe('172800000 1000');
+    expect(await world.text(want)).toMatch(
       /plan: node 20, npm install, node server\.js\n.*can't be pulled.*using berth\/base-node/s,
     );
   });
@@ -173,13 +52,13 @@ describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 30
       dependencies: { ms: '2.1.3' },
       devDependencies: { semver: '7.6.3' },
     });
-    const want = start(
+    const want = world.start(
       'compiled',
       { 'package.json': packageJson, 'server.js': server },
       { args: { GREETING: 'hi' } },
     );
-    await built(want.key);
-    expect(await (await (await serve(want.key)).get('/')).text()).toBe('hi,true,false');
+    await world.built(want.key);
+    expect(await (await (await world.serve(want.key)).get('/')).text()).toBe('hi,true,false');
   });
 
   it('of static files serves them, and finishes what is under way when it is stopped', async () => {
@@ -193,9 +72,9 @@ describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 30
       out: { link: '/etc/passwd' },
       dangling: { link: 'nowhere' },
     };
-    const want = start('static', files);
-    await built(want.key);
-    const { get, id } = await serve(want.key);
+    const want = world.start('static', files);
+    await world.built(want.key);
+    const { get, id } = await world.serve(want.key);
     const page = await get('/');
     expect([page.status, await page.text(), page.headers.get('content-type')]).toEqual([
       200,
@@ -223,13 +102,13 @@ describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 30
         build: 'mkdir -p dist && echo "<h1>$GREETING</h1>" > dist/index.html && echo 1 > dist/app.js',
       },
     });
-    const want = start(
+    const want = world.start(
       'front',
       { 'package.json': packageJson, 'index.html': 'source' },
       { args: { GREETING: 'hello' } },
     );
-    await built(want.key);
-    const { get } = await serve(want.key);
+    await world.built(want.key);
+    const { get } = await world.serve(want.key);
     expect(await (await get('/')).text()).toBe('<h1>hello</h1>\n');
     expect((await get('/settings/profile', { accept: 'text/html' })).status).toBe(200);
     expect((await get('/missing.js', { accept: 'text/html' })).status).toBe(404);
@@ -237,48 +116,48 @@ describe.each(['BuildKit', 'classic'] as const)('a build with %s', { timeout: 30
   });
 
   it('that fails is remembered with what was printed last, and leaves no image', async () => {
-    const want = start('broken', {
-      Dockerfile: `FROM ${base}\nRUN echo working && echo "type error in a.ts" >&2 && exit 3\n`,
+    const want = world.start('broken', {
+      Dockerfile: `FROM ${world.base}\nRUN echo working && echo "type error in a.ts" >&2 && exit 3\n`,
     });
-    await expect.poll(() => row(want.key)?.state, { timeout: 60_000 }).toBe('failed');
-    expect(store.state.failures.find(({ key }) => key === want.key)?.error).toMatch(
+    await expect.poll(() => world.row(want.key)?.state, { timeout: 60_000 }).toBe('failed');
+    expect(world.store.state.failures.find(({ key }) => key === want.key)?.error).toMatch(
       /failed.*type error in a\.ts/s,
     );
-    expect(await textOf(want)).toMatch(/working.*type error in a\.ts/s);
-    expect(await engine.hasImage(want.key)).toBe(false);
+    expect(await world.text(want)).toMatch(/working.*type error in a\.ts/s);
+    expect(await world.engine.hasImage(want.key)).toBe(false);
   });
 
   it('from an image that can’t be pulled fails with its name', async () => {
-    const want = start('unknown', { Dockerfile: 'FROM berth.invalid/no/such:1\n' });
+    const want = world.start('unknown', { Dockerfile: 'FROM berth.invalid/no/such:1\n' });
     // Without a network this may look like a registry that is away for the moment: then it is tried again, with the reason shown.
-    await expect.poll(() => row(want.key)?.error, { timeout: 60_000 }).toMatch(/berth\.invalid/);
-    await builder.drop(want.key);
+    await expect.poll(() => world.row(want.key)?.error, { timeout: 60_000 }).toMatch(/berth\.invalid/);
+    await world.builder.drop(want.key);
   });
 
   it('that nobody wants any more ends within seconds and leaves nothing', async () => {
-    const want = start('hanging', { Dockerfile: `FROM ${base}\nRUN echo begun && sleep 300\n` });
+    const want = world.start('hanging', { Dockerfile: `FROM ${world.base}\nRUN echo begun && sleep 300\n` });
     await expect
-      .poll(async () => (await logOf(want).catch(() => [])).some(({ text }) => text === 'begun'), {
+      .poll(async () => (await world.log(want).catch(() => [])).some(({ text }) => text === 'begun'), {
         timeout: 60_000,
       })
       .toBe(true);
     const started = performance.now();
-    await builder.drop(want.key);
+    await world.builder.drop(want.key);
     expect(performance.now() - started).toBeLessThan(5_000);
-    expect(await engine.hasImage(want.key)).toBe(false);
-    expect(row(want.key)).toBeUndefined();
-    expect(store.state.failures.some(({ key }) => key === want.key)).toBe(false);
+    expect(await world.engine.hasImage(want.key)).toBe(false);
+    expect(world.row(want.key)).toBeUndefined();
+    expect(world.store.state.failures.some(({ key }) => key === want.key)).toBe(false);
   });
 
   it('waits for its turn, in the order asked', async () => {
-    const files = { Dockerfile: `FROM ${base}\nRUN sleep 0.2\nCOPY x /x\n` };
-    order.length = 0;
-    const wants = ['first', 'second', 'third'].map((name) => start(name, { ...files, x: name }));
-    for (const { key } of wants) await built(key);
-    expect(order).toEqual(wants.map(({ key }) => key));
+    const files = { Dockerfile: `FROM ${world.base}\nRUN sleep 0.2\nCOPY x /x\n` };
+    world.order.length = 0;
+    const wants = ['first', 'second', 'third'].map((name) => world.start(name, { ...files, x: name }));
+    for (const { key } of wants) await world.built(key);
+    expect(world.order).toEqual(wants.map(({ key }) => key));
   });
 
   it('keeps one log per image', async () => {
-    expect(await readdir(join(dir, `${owner}-own`, 'web'))).toEqual(['1-1.log']);
+    expect(await readdir(join(world.dir, `${world.owner}-own`, 'web'))).toEqual(['1-1.log']);
   });
 });

@@ -6,7 +6,7 @@ import { createDockerEngine } from '../../controller/clients/engine/docker.ts';
 import type { BuildOptions, Engine, LogLine } from '../../controller/clients/engine/types.ts';
 import { StalledError } from '../../controller/core/errors.ts';
 import { runStep } from '../../controller/core/step.ts';
-import { sweep } from '../support/engine-contract.ts';
+import { sweep } from '../support/engine-world.ts';
 import { type RecordingSocket, recordingSocket } from '../support/recording-socket.ts';
 import { tinyImage } from '../support/tiny-image.ts';
 

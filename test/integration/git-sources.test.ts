@@ -515,7 +515,7 @@ describe('certificates', () => {
     expect(error).toBeInstanceOf(TransientError);
     expect(error.message).toContain('certificate');
     const caFile = join(root, 'bundle.pem');
-    await writeCaBundle(cert, caFile);
+    await writeCaBundle(cert, caFile, runStep);
     sources = open({ ...options, caFile });
     expect(await headOf({ repo: `https://${host}/blog` })).toMatchObject({ state: 'known', commit });
     await new Promise((resolve) => {

@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildDist, distUrl } from '../support/dist.ts';
 
 const ROUNDS = 50;
+const MAIN = fileURLToPath(distUrl('main.js'));
 const HOLDER = `
   import { takeLock } from ${JSON.stringify(distUrl('clients/lock.js'))};
   try {
@@ -117,4 +119,25 @@ test('children of the holder do not inherit it', async () => {
   } finally {
     process.kill(orphan, 'SIGKILL');
   }
+});
+
+test('a second controller ends with 3 and says who holds the data dir', async () => {
+  const holder = take();
+  expect(await holder.said).toBe('held');
+  const env = { PATH: process.env.PATH, BERTH_DATA_DIR: dir };
+  const child = spawn(process.execPath, [MAIN, 'start'], {
+    cwd: dir,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  started.add(child);
+  let words = '';
+  child.stderr.on('data', (chunk) => {
+    words += chunk;
+  });
+  const [code] = await once(child, 'close');
+  expect(words).toBe(
+    `berth: process ${holder.child.pid} already runs on ${dir}: stop it, or set BERTH_DATA_DIR to another directory\n`,
+  );
+  expect(code).toBe(3);
 });

@@ -1,21 +1,10 @@
-/** The nginx of our own, with a real one: what it serves, and what happens when something is in its way. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
-import { join } from 'node:path';
+/** The nginx of our own, a real one: what it serves, and how. */
+import { chmodSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runNginx } from '../../controller/clients/nginx-command.ts';
-import { StalledError, TransientError } from '../../controller/core/errors.ts';
-import {
-  ask,
-  endNginx,
-  freePort,
-  type NginxWorld,
-  nginxOf,
-  nginxWorld,
-  until,
-  web,
-} from '../support/nginx-world.ts';
+import { ask, echoApp, freePort, type NginxWorld, nginxWorld, until, web } from '../support/nginx-world.ts';
 
 let world: NginxWorld;
 let app: { readonly server: Server; readonly port: number };
@@ -172,222 +161,6 @@ describe('a managed nginx', () => {
   });
 });
 
-describe('what can go wrong', () => {
-  it('a site that nginx refuses is left as it was, and the others go on', async () => {
-    await apply({ name: 'bad', text: world.text('bad', { backends: web(app.port) }) });
-    const before = world.text('bad', { backends: web(app.port) });
-    const errors = await apply(
-      { name: 'bad', text: before.replace('server {', 'server {\n    nonsense on;') },
-      { name: 'blog', text: blog() },
-    );
-    expect(errors).toEqual({ bad: expect.any(StalledError) });
-    expect(errors.bad?.message).toBe(
-      'nginx refuses the site bad: unknown directive "nonsense" in bad.conf:5',
-    );
-    const { sites, running } = await world.nginx.read();
-    expect(running).toBe(true);
-    expect(sites.map(({ name, text }) => [name, text === before || text === blog()])).toEqual([
-      ['bad', true],
-      ['blog', true],
-    ]);
-    expect((await ask(world.http.port, 'blog.test')).status).toBe(200);
-    expect((await ask(world.http.port, 'bad.test')).status).toBe(200);
-    world.nginxTest();
-  });
-
-  it('a fault that nginx blames on no site is found all the same', async () => {
-    const errors = await apply(
-      { name: 'bad', text: blog('bad').replace('proxy_buffers 4 16k', 'proxy_buffers 8 4k') },
-      { name: 'blog', text: blog() },
-    );
-    expect(errors).toEqual({ bad: expect.any(StalledError) });
-    expect((await world.nginx.read()).sites.map(({ name }) => name)).toEqual(['blog']);
-  });
-
-  it('a pinned port that another process has fails its site alone', async () => {
-    const port = await freePort();
-    const other = createTcpServer().listen(port, '127.0.0.1');
-    try {
-      const pinned = world.text('pinned', { pinned: [{ port, service: 'web' }] });
-      expect(await apply({ name: 'pinned', text: pinned }, { name: 'blog', text: blog() })).toEqual({
-        pinned: expect.any(TransientError),
-      });
-      expect((await ask(world.http.port, 'blog.test')).status).toBe(200);
-      // Nothing of it was left on the disk to trip over at the next start.
-      expect((await world.nginx.read()).sites.map(({ name }) => name)).toEqual(['blog']);
-    } finally {
-      other.close();
-    }
-  });
-
-  it('a reload that has no effect is rolled back', async () => {
-    await apply({ name: 'blog', text: blog() });
-    const [master = 0] = nginxOf(world.dir, 'master');
-    process.kill(master, 'SIGSTOP');
-    const errors = await apply({ name: 'more', text: blog('more') });
-    expect(errors).toEqual({ more: expect.any(TransientError) });
-    process.kill(master, 'SIGCONT');
-    expect(existsSync(join(world.dir, 'sites', 'more.conf'))).toBe(false);
-    await until('it runs what is on the disk', async () => (await world.nginx.read()).running === true);
-    world.nginxTest();
-  });
-
-  it('a port that is taken between the test and the reload is told, and rolled back', async () => {
-    const port = await freePort();
-    const thief = createTcpServer();
-    const nginx = world.restart({
-      step: async (label, effect) => {
-        if (label === 'nginx.reload' && !thief.listening) {
-          await new Promise<void>((done) => thief.listen(port, '127.0.0.1', done));
-        }
-        return effect();
-      },
-    });
-    await apply({ name: 'blog', text: blog() });
-    try {
-      const pinned = world.text('pinned', { pinned: [{ port, service: 'web' }] });
-      const error = (await nginx.apply([{ name: 'pinned', text: pinned }])).get('pinned');
-      expect(error).toBeInstanceOf(TransientError);
-      expect(error?.message).toContain(`bind() to 127.0.0.1:${port} failed`);
-    } finally {
-      thief.close();
-    }
-    expect(await nginx.read()).toMatchObject({ running: true, sites: [{ name: 'blog' }] });
-  });
-
-  it('a file that is not ours is neither overwritten nor removed', async () => {
-    await apply({ name: 'blog', text: blog() });
-    const file = join(world.dir, 'sites', 'legacy.conf');
-    const copy = join(world.dir, 'sites', 'copy.conf');
-    writeFileSync(file, 'server { listen 127.0.0.1:1; }\n'.replace('1;', `${await freePort()};`));
-    const text = readFileSync(file, 'utf8');
-    writeFileSync(copy, blog());
-    const errors = await apply({ name: 'legacy', text: blog('legacy') }, { name: 'copy' });
-    expect(errors).toEqual({ legacy: expect.any(StalledError), copy: expect.any(StalledError) });
-    expect(readFileSync(file, 'utf8')).toBe(text);
-    expect(readFileSync(copy, 'utf8')).toBe(blog());
-    expect((await world.nginx.read()).sites.map(({ name }) => name)).toEqual(['blog']);
-  });
-
-  it('a foreign file that breaks the test is named, and all goes on when it is mended', async () => {
-    await apply({ name: 'blog', text: blog() });
-    const file = join(world.dir, 'sites', 'legacy.conf');
-    writeFileSync(file, 'nonsense;\n');
-    const errors = await apply({ name: 'more', text: blog('more') });
-    expect(errors.more).toBeInstanceOf(TransientError);
-    expect(errors.more?.message).toMatch(/^legacy\.conf, which is not Berth's/);
-    expect((await ask(world.http.port, 'blog.test')).status).toBe(200);
-    rmSync(file);
-    expect(await apply({ name: 'more', text: blog('more') })).toEqual({});
-    expect((await ask(world.http.port, 'more.test')).status).toBe(200);
-  });
-
-  it('a site that was edited or deleted by hand is seen, and put back', async () => {
-    await apply({ name: 'blog', text: blog() }, { name: 'more', text: blog('more') });
-    const file = join(world.dir, 'sites', 'blog.conf');
-    writeFileSync(file, blog().replace('server {', 'server { nonsense;'));
-    rmSync(join(world.dir, 'sites', 'more.conf'));
-    const seen = await world.nginx.read();
-    expect(seen.running).not.toBe(true);
-    expect(seen.sites).toMatchObject([{ name: 'blog', liveForMs: 0 }]);
-    expect(await apply({ name: 'blog', text: blog() }, { name: 'more', text: blog('more') })).toEqual({});
-    expect(await world.nginx.read()).toMatchObject({
-      running: true,
-      sites: [{ text: blog() }, { name: 'more' }],
-    });
-  });
-
-  it('nginx.conf and the shared file are put back too', async () => {
-    await apply({ name: 'blog', text: blog() });
-    for (const file of ['nginx.conf', `sites/00-berth-${world.owner}.conf`]) {
-      writeFileSync(join(world.dir, file), `${readFileSync(join(world.dir, file), 'utf8')}# by hand\n`);
-      expect((await world.nginx.read()).running).toMatch(/is not as Berth writes it/);
-      expect(await apply()).toEqual({});
-      expect((await world.nginx.read()).running).toBe(true);
-    }
-  });
-
-  it('a killed nginx is started again, also when its workers live on', async () => {
-    await apply({ name: 'blog', text: blog() });
-    for (const pid of nginxOf(world.dir, 'master')) process.kill(pid, 'SIGKILL');
-    expect((await world.nginx.read()).running).toBe('nginx is not running');
-    expect(await apply()).toEqual({});
-    expect((await world.nginx.read()).running).toBe(true);
-    await endNginx(world.dir);
-    expect(await apply()).toEqual({});
-    expect((await world.nginx.read()).running).toBe(true);
-    expect((await ask(world.http.port, 'blog.test')).status).toBe(200);
-    expect(nginxOf(world.dir, 'master')).toHaveLength(1);
-  });
-
-  it('a stale pid file harms neither nginx nor the process that has the pid now', async () => {
-    mkdirSync(world.dir, { recursive: true });
-    writeFileSync(join(world.dir, 'nginx.pid'), `${process.pid}\n`);
-    expect(await apply({ name: 'blog', text: blog() })).toEqual({});
-    expect(nginxOf(world.dir, 'master').map(String)).toEqual([
-      readFileSync(join(world.dir, 'nginx.pid'), 'utf8').trim(),
-    ]);
-    rmSync(join(world.dir, 'nginx.pid'));
-    expect((await world.nginx.read()).running).toBe(true);
-  });
-
-  it('does not start where another process listens, and says so', async () => {
-    const other = createTcpServer((socket) => socket.destroy());
-    await new Promise<void>((done) => other.listen(world.http.port, '127.0.0.1', done));
-    try {
-      await expect(world.nginx.apply([])).rejects.toThrow(/another process does; stop it or set BERTH_HTTP/);
-      expect(await apply({ name: 'blog', text: blog() })).toEqual({ blog: expect.any(TransientError) });
-    } finally {
-      await new Promise((done) => other.close(done));
-    }
-    expect(await apply({ name: 'blog', text: blog() })).toEqual({});
-  });
-
-  it('one site that would keep nginx from starting does not keep the others down', async () => {
-    const port = await freePort();
-    const pinned = world.text('pinned', { pinned: [{ port, service: 'web' }] });
-    await apply(
-      { name: 'pinned', text: pinned },
-      { name: 'blog', text: blog() },
-      { name: 'edited', text: blog('edited') },
-    );
-    await endNginx(world.dir);
-    writeFileSync(join(world.dir, 'sites', 'edited.conf'), `${blog('edited')}nonsense;\n`);
-    const other = createTcpServer();
-    await new Promise<void>((done) => other.listen(port, '127.0.0.1', done));
-    try {
-      expect(await apply()).toEqual({});
-      expect((await ask(world.http.port, 'blog.test')).status).toBe(200);
-      expect((await world.nginx.read()).sites.map(({ name }) => name)).toEqual(['blog']);
-    } finally {
-      other.close();
-    }
-  });
-});
-
-describe('a restart of the controller', () => {
-  it('takes nginx over without a write or a reload', async () => {
-    await apply({ name: 'blog', text: blog() });
-    const workers = nginxOf(world.dir, 'worker');
-    const done = world.effects.length;
-    const nginx = world.restart();
-    expect(await nginx.read()).toMatchObject({ running: true, sites: [{ name: 'blog' }] });
-    expect(await nginx.apply([])).toEqual(new Map());
-    expect(world.effects.slice(done)).toEqual([]);
-    expect(nginxOf(world.dir, 'worker')).toEqual(workers);
-  });
-
-  it('with another port moves nginx there', async () => {
-    await apply({ name: 'blog', text: blog() });
-    const port = await freePort();
-    const nginx = world.restart({ port });
-    expect((await nginx.read()).running).not.toBe(true);
-    expect(await nginx.apply([])).toEqual(new Map());
-    expect((await nginx.read()).running).toBe(true);
-    expect((await ask(port, 'blog.test')).status).toBe(421);
-  });
-});
-
 it('a site counts from when its own text went live, not from the last reload', async () => {
   await apply({ name: 'blog', text: blog() });
   await until('some time', async () => ((await world.nginx.read()).sites[0]?.liveForMs ?? 0) > 150);
@@ -397,52 +170,24 @@ it('a site counts from when its own text went live, not from the last reload', a
   expect(second?.liveForMs).toBeLessThan(first?.liveForMs ?? 0);
 });
 
-it('killed before or after any effect, the files pass the test and the next start mends the rest', async () => {
-  const crash = new Error('crash');
-  let points = 0;
-  await apply({ name: 'blog', text: blog() }, { name: 'gone', text: blog('gone') });
-  const changes = [
-    { name: 'blog', text: world.text('blog', { backends: web(app.port), maxBody: '1m' }) },
-    { name: 'gone' },
-    { name: 'more', text: blog('more') },
-  ];
-  for (const when of ['before', 'after'] as const) {
-    for (let at = 0; ; at += 1) {
-      await world
-        .restart()
-        .apply([{ name: 'blog', text: blog() }, { name: 'gone', text: blog('gone') }, { name: 'more' }]);
-      let count = 0;
-      const nginx = world.restart({
-        step: async (_label, effect) => {
-          const here = count++ === at;
-          if (here && when === 'before') throw crash;
-          const result = await effect();
-          if (here) throw crash;
-          return result;
-        },
+describe('a data directory that only root may enter', () => {
+  it('does not keep large bodies from the workers', async () => {
+    chmodSync(join(world.dir, '..'), 0o700);
+    await apply({ name: 'blog', text: blog() });
+    const [, temp = ''] =
+      /client_body_temp_path (.*)\/body;/.exec(readFileSync(join(world.dir, 'nginx.conf'), 'utf8')) ?? [];
+    expect(temp).toMatch(/^\/var\/lib\/berth-nginx\/[0-9a-f]{12}$/);
+    try {
+      const reply = await ask(world.http.port, 'blog.test', '/', {
+        method: 'POST',
+        body: 'x'.repeat(1_500_000),
       });
-      const crashed = await nginx.apply(changes).then(
-        () => false,
-        (error) => error === crash || Promise.reject(error),
-      );
-      if (!crashed) break;
-      points += 1;
-      world.nginxTest();
-      expect(await world.restart().apply(changes)).toEqual(new Map());
-      const { sites, running } = await world.restart().read();
-      expect(running).toBe(true);
-      expect(sites.map(({ name, text }) => ({ name, text }))).toEqual(
-        changes.filter(({ name }) => name !== 'gone').map(({ name, text }) => ({ name, text })),
-      );
-      expect(readdirSync(world.dir)).not.toContain('.staging');
+      expect(JSON.parse(reply.body)).toMatchObject({ bytes: 1_500_000 });
+    } finally {
+      rmSync(temp, { recursive: true });
+      if (readdirSync(dirname(temp)).length === 0) rmdirSync(dirname(temp));
     }
-  }
-  console.log(`${points} crash points tried`);
-  expect(points).toBeGreaterThanOrEqual(12);
-});
-
-it('a machine without nginx is told what to do, and no file is touched', async () => {
-  await expect(runNginx(['-t'], { PATH: world.dir })).rejects.toThrow(/install nginx/);
+  });
 });
 
 async function apply(...changes: { name: string; text?: string }[]): Promise<Record<string, Error>> {
@@ -451,19 +196,6 @@ async function apply(...changes: { name: string; text?: string }[]): Promise<Rec
 
 function blog(name = 'blog'): string {
   return world.text(name, { backends: web(app.port) });
-}
-
-/** Answers with what it was asked. */
-async function echoApp(): Promise<{ server: Server; port: number }> {
-  const server = createServer(async (request: IncomingMessage, response) => {
-    let bytes = 0;
-    for await (const chunk of request) bytes += (chunk as Buffer).length;
-    const { method, url, headers } = request;
-    const { port } = server.address() as AddressInfo;
-    response.end(JSON.stringify({ method, url, headers, bytes, port }));
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return { server, port: (server.address() as AddressInfo).port };
 }
 
 function accepts(port: number): Promise<boolean> {

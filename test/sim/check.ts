@@ -1,6 +1,6 @@
 /** What must hold in the small world: always, and once it has come to rest. */
 
-import { instanceKeys } from '../../controller/core/service.ts';
+import { instanceKeys } from '../../controller/core/service-view.ts';
 import type { Desired } from '../../controller/core/types.ts';
 import { type Controller, startController } from './controller.ts';
 import { advance, answers, behaviourOf, ledTo, type Outside } from './world.ts';

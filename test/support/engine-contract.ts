@@ -3,88 +3,11 @@
  * the `Engine` itself, apart from `image`, a reference that has `node`.
  */
 import { once } from 'node:events';
-import http from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine, EngineEvent, LogLine } from '../../controller/clients/engine/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
-import type { InstanceSpec, InstanceWant } from '../../controller/core/types.ts';
-
-export interface EngineUnderTest {
-  readonly engine: Engine;
-  /** Unique: deployments of the test start with it. */
-  readonly name: string;
-  readonly image: string;
-}
-
-/** A server that says what it was given; it ends on SIGTERM. */
-export const SERVER = `
-  process.on('SIGTERM', () => process.exit(0));
-  console.log('listening'); console.error('warning');
-  require('http').createServer((q, r) => r.end(JSON.stringify(process.env))).listen(process.env.PORT);`;
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Body of `GET /` on a published port, without keeping the connection. */
-export async function get(port: number): Promise<string> {
-  const request = http.get({ host: '127.0.0.1', port, agent: false });
-  const [response] = (await once(request, 'response')) as [Readable];
-  return (await buffer(response)).toString();
-}
-
-/** An instance of the test's deployment; `overrides` go over its spec. */
-export function instance(
-  { name, image }: EngineUnderTest,
-  hash: string,
-  port: number | undefined,
-  overrides: Partial<InstanceSpec> = {},
-): InstanceWant {
-  const spec: InstanceSpec = {
-    image,
-    command: ['node', '-e', SERVER],
-    env: {},
-    listen: 3000,
-    health: { intervalMs: 1_000, timeoutMs: 60_000 },
-    routed: true,
-    volumes: {},
-    memoryBytes: 128 * 2 ** 20,
-    pids: 64,
-    ...overrides,
-  };
-  return {
-    key: `${name}-web-${hash}`,
-    deployment: name,
-    service: 'web',
-    hash,
-    commit: 'c0ffee',
-    spec,
-    network: `berth-${name}`,
-    ...(port !== undefined && { port }),
-    run: 'run',
-    why: 'test',
-  };
-}
-
-/** Removes everything of that owner. */
-export async function sweep(engine: Engine, deployment: string): Promise<void> {
-  for (const { key } of await engine.instances()) await engine.remove(key);
-  for (const { key } of await engine.networks()) await engine.removeNetwork(key);
-  for (const { key } of await engine.volumes()) await engine.removeVolume(key);
-  for (const row of await engine.images()) {
-    if (row.deployment.startsWith(deployment)) await engine.removeImage(row.key);
-  }
-}
+import { type EngineUnderTest, freePort, get, instance, SERVER, sweep, untar } from './engine-world.ts';
 
 export function engineContract(kind: string, make: () => Promise<EngineUnderTest>): void {
   describe(`${kind} as an engine`, () => {
@@ -170,8 +93,12 @@ export function engineContract(kind: string, make: () => Promise<EngineUnderTest
     it('shows that an instance whose command is not there keeps dying, and why', async () => {
       const want = instance(test, 'aaaa0005', undefined, { command: ['no-such-program'] });
       await engine.create(want);
-      await until(async () => expect((await engine.inspect(want.key))?.restarts).toBeGreaterThan(1));
-      expect(await engine.inspect(want.key)).toMatchObject({ exitCode: 127 });
+      // Between two deaths it runs for a moment, with exit code 0.
+      await until(async () => {
+        const detail = await engine.inspect(want.key);
+        expect(detail).toMatchObject({ exitCode: 127 });
+        expect(detail?.restarts).toBeGreaterThan(1);
+      });
       const texts = (await engine.tail(want.key, 5)).map(({ text }) => text).join();
       expect(texts).toContain('no-such-program');
       await engine.stop(want.key);
@@ -301,16 +228,4 @@ export function engineContract(kind: string, make: () => Promise<EngineUnderTest
       await engine.removeImage('berth/absent:1');
     });
   });
-}
-
-/** Regular files by name, without the leading `./`. */
-export async function untar(tar: Readable): Promise<Map<string, Buffer>> {
-  const files = new Map<string, Buffer>();
-  const reading = tar.pipe(extract());
-  tar.on('error', (error) => reading.destroy(error));
-  for await (const entry of reading) {
-    const content = await buffer(entry);
-    if (entry.header.type === 'file') files.set(entry.header.name.replace(/^\.\//, ''), content);
-  }
-  return files;
 }

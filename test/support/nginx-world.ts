@@ -1,8 +1,8 @@
 /** A managed nginx of a test's own: its directory, its port, its client, and the end of all of it. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, type IncomingMessage, request, type Server } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,15 +170,34 @@ export function nginxOf(dir: string, role: 'master' | 'worker'): number[] {
 export async function endNginx(dir: string): Promise<void> {
   await until('nginx has ended', () => {
     const pids = [...nginxOf(dir, 'master'), ...nginxOf(dir, 'worker')];
-    for (const pid of pids) process.kill(pid, 'SIGCONT');
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) kill(pid);
     return pids.length === 0;
   });
 }
 
+/** It may have ended since we looked. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 function opensIn(pid: number, dir: string): boolean {
-  return execFileSync('find', [`/proc/${pid}/fd`, '-lname', `${dir}/*`], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).includes('/fd/');
+  const fds = readdirSync(`/proc/${pid}/fd`);
+  return fds.some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${dir}/`));
+}
+
+/** Answers with what it was asked. */
+export async function echoApp(): Promise<{ server: Server; port: number }> {
+  const server = createHttpServer(async (asked: IncomingMessage, response) => {
+    let bytes = 0;
+    for await (const chunk of asked) bytes += (chunk as Buffer).length;
+    const { method, url, headers } = asked;
+    const { port } = server.address() as AddressInfo;
+    response.end(JSON.stringify({ method, url, headers, bytes, port }));
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return { server, port: (server.address() as AddressInfo).port };
 }

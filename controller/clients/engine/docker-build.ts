@@ -28,19 +28,21 @@ export function dockerBuild(connection: Connection, classic: boolean): Pick<Engi
   return {
     info,
     async build(context, options, onLine, signal) {
-      const spoiled = watchContext(context);
+      const stop = new AbortController();
+      const abort = () => stop.abort();
+      signal.addEventListener('abort', abort, { once: true });
+      const spoiled = watchContext(context, abort);
       try {
         signal.throwIfAborted();
         const { buildkit } = await info();
-        await connection.step(`engine.build ${options.tag}`, async () => {
-          try {
-            await build(connection, { context, options, buildkit, signal }, onLine);
-          } catch (error) {
-            signal.throwIfAborted();
-            throw spoiled() ?? buildError(error, options.tag, connection.host);
-          }
-        });
+        await connection.step(`engine.build ${options.tag}`, () =>
+          build(connection, { context, options, buildkit, signal: stop.signal }, onLine),
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        throw spoiled() ?? buildError(error, options.tag, connection.host);
       } finally {
+        signal.removeEventListener('abort', abort);
         context.destroy();
       }
     },
@@ -60,8 +62,10 @@ async function build(
   onLine: Parameters<Engine['build']>[2],
 ): Promise<void> {
   const { options, buildkit, signal } = job;
+  signal.throwIfAborted();
   const session = buildkit ? await openSession(connection.streams) : undefined;
   try {
+    signal.throwIfAborted();
     const query = {
       ...buildQuery(options, connection.owner),
       ...(session && { version: '2', session: session.id }),
@@ -115,12 +119,20 @@ function dialBuild({ streams }: Connection, job: Build, query: Record<string, un
   });
 }
 
-/** Keeps the error that the context itself failed with: the engine's words about it are only about a broken stream. */
-function watchContext(context: Readable): () => Error | undefined {
-  let error: Error | undefined;
+/**
+ * Calls `onSpoiled` when the context fails or ends half-way, and keeps what it failed with: a stream that broke before it
+ * is sent would never end the call, and the engine's own words about one are only that it broke.
+ */
+function watchContext(context: Readable, onSpoiled: () => void): () => unknown {
+  let error: unknown = context.errored ?? undefined;
   context.on('error', (cause) => {
     error = cause;
+    onSpoiled();
   });
+  context.on('close', () => {
+    if (!context.readableEnded) onSpoiled();
+  });
+  if (context.destroyed) onSpoiled();
   return () => error;
 }
 

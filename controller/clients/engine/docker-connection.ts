@@ -31,6 +31,7 @@ export interface ConnectionOptions {
   readonly timeoutMs?: number;
 }
 
+/** Reads `dockerHost`; makes no call. Throws StalledError when it is malformed. */
 export function connect(options: ConnectionOptions): Connection {
   const { dockerHost, owner, step, onError = warn, timeoutMs = 30_000 } = options;
   const { target, host } = address(dockerHost);

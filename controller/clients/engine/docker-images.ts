@@ -14,6 +14,7 @@ import type { Engine, ImageRow, LogLine } from './types.ts';
 
 type Images = Pick<Engine, 'images' | 'pull' | 'importImage' | 'hasImage' | 'removeImage'>;
 
+/** Images: ours by owner label and name, the others under no deployment. */
 export function dockerImages(connection: Connection): Images {
   const { calls, streams, owner, step } = connection;
 

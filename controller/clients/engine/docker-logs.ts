@@ -13,6 +13,7 @@ import type { Engine, LogLine } from './types.ts';
 const MAX_FRAME_BYTES = 2 ** 20;
 const MAX_LINE_CHARS = 16 * 1024;
 
+/** Lines that an instance wrote, with the frames of the engine taken apart. */
 export function dockerLogs(connection: Connection): Pick<Engine, 'tail' | 'follow'> {
   const options = { stdout: true, stderr: true, timestamps: true } as const;
 

@@ -16,7 +16,7 @@ const page = `<!doctype html>
 </script>
 `;
 
-const server = createServer((request, response) => {
+const server = createServer((_request, response) => {
   response.setHeader('content-type', 'text/html; charset=utf-8');
   response.end(page);
 });

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 
-const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const greeting = escape(process.env.GREETING ?? 'Hello');
+const toHtml = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const greeting = toHtml(process.env.GREETING ?? 'Hello');
 
 const page = `<!doctype html>
 <html lang="en">
@@ -17,7 +17,7 @@ const page = `<!doctype html>
 Change it, commit, and reload.</p>
 `;
 
-const server = createServer((request, response) => {
+const server = createServer((_request, response) => {
   response.setHeader('content-type', 'text/html; charset=utf-8');
   response.end(page);
 });
