@@ -225,7 +225,7 @@ export async function left(owner: string, dataDir: string): Promise<readonly str
   ]);
   const found = lists
     .flatMap(({ stdout }) => stdout.split('\n'))
-    .filter((line) => line.trim() !== '' && !line.endsWith(':'));
+    .filter((line) => line.trim() !== '' && !line.endsWith(':') && !line.startsWith('00-berth-'));
   const state = JSON.parse(await readFile(join(dataDir, 'state.json'), 'utf8').catch(() => '{"ports":[]}'));
   const rows = [
     ...state.ports,
