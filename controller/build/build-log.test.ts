@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +31,16 @@ describe('a build log', () => {
       { at, level: 'info', stream: 'stdout', text: 'step 1' },
     ]);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  it('lets go of the oldest of its service', async () => {
+    for (let index = 0; index < 23; index += 1) {
+      const log = await openBuildLog(join(dir, `many/web/${index}.log`));
+      await log.close();
+      await utimes(join(dir, `many/web/${index}.log`), index, index);
+    }
+    const left = (await readdir(join(dir, 'many/web'))).map((name) => Number.parseInt(name, 10));
+    expect(left.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 3));
   });
 
   it('ends with a marker when it is too large', async () => {

@@ -4,7 +4,7 @@
  * (disk full) stops no build; `close` tells.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LogLine } from '../clients/engine/types.ts';
 import type { ImageWant } from '../core/types.ts';
@@ -21,6 +21,8 @@ export interface BuildLog {
 
 const LINE_MAX_CHARS = 16_384;
 const FILE_MAX_BYTES = 10 * 1024 * 1024;
+/** Of one service. */
+const KEPT_LOGS = 20;
 
 /** `<dir>/<deployment>/<service>/<build>.log`, where the build is an own image's tag or a foreign image's reference. */
 export function buildLogPath(
@@ -31,13 +33,14 @@ export function buildLogPath(
   return join(dir, fileName(want.deployment), fileName(want.service), `${fileName(build)}.log`);
 }
 
-/** Starts the file anew. `mask` hides what nobody may read. */
+/** Starts the file anew, and lets go of the oldest beside it. `mask` hides what nobody may read. */
 export async function openBuildLog(
   path: string,
   mask: (text: string) => string = (text) => text,
   maxBytes: number = FILE_MAX_BYTES,
 ): Promise<BuildLog> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await dropOldest(dirname(path));
   const file = createWriteStream(path, { mode: 0o600 });
   let failure: Error | undefined;
   file.on('error', (error) => {
@@ -78,6 +81,16 @@ export async function openBuildLog(
         else file.end((error?: Error | null) => done(error ?? failure));
       }),
   };
+}
+
+/** Logs of builds long past would fill the disk one by one. */
+async function dropOldest(dir: string): Promise<void> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.log'));
+  const logs = await Promise.all(
+    names.map(async (name) => ({ path: join(dir, name), ms: (await stat(join(dir, name))).mtimeMs })),
+  );
+  const old = logs.sort((a, b) => b.ms - a.ms).slice(KEPT_LOGS - 1);
+  await Promise.all(old.map(({ path }) => rm(path, { force: true })));
 }
 
 function berthLine(text: string, level: LogLine['level'] = 'info'): LogLine {
