@@ -1,4 +1,5 @@
 /** `berth once`: passes until nothing is left to do or to wait for. */
+import { explainHold } from '../core/explain.ts';
 import type { Report } from '../loop/reconcile.ts';
 import { type DeploymentStatus, isSettled, statusOf, troubles } from '../loop/status.ts';
 import { startTriggers } from '../loop/triggers.ts';
@@ -43,10 +44,10 @@ interface End extends JsonOption {
 
 function tell(report: Report | undefined, { done, errors, json, io }: End): number {
   const statuses = report ? statusOf(report, errors) : [];
-  const problems = report?.desired?.problems.map(({ message }) => message) ?? [];
+  const problems = report?.problems.map(({ message }) => message) ?? [];
   const held = report?.plan?.held ?? [];
-  const reasons = [...troubles(report, errors), ...problems];
-  if (held.length > 0) reasons.push(`held: the deletion of ${held.join(', ')} waits for \`berth approve\``);
+  const reasons = [...new Set([...troubles(report, errors), ...problems])];
+  if (report?.desired && held.length > 0) reasons.push(explainHold(held, report.desired.commit));
   if (!done) reasons.push('the time is up: something is still under way');
   const ok = done && reasons.length === 0 && statuses.every(({ status }) => status !== 'failed');
   if (json) io.print(JSON.stringify({ ok, commit: report?.desired?.commit, deployments: statuses, reasons }));

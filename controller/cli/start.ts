@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import { createApp } from '../api/app.ts';
 import { messageOf } from '../core/errors.ts';
+import { explainHold } from '../core/explain.ts';
 import type { Report } from '../loop/reconcile.ts';
 import { statusOf, troubles } from '../loop/status.ts';
 import { startTriggers } from '../loop/triggers.ts';
@@ -79,17 +80,15 @@ async function listen(
 function announce(report: Report, settings: Settings, { log, real }: Session, told: Set<string>): void {
   const lines = new Map<string, 'info' | 'warn'>();
   for (const message of troubles(report, real.backoff.errors())) lines.set(message, 'warn');
-  for (const { message } of report.desired?.problems ?? []) lines.set(message, 'warn');
+  for (const { message } of report.problems) lines.set(message, 'warn');
   for (const { name, status, hostnames, error } of statusOf(report, real.backoff.errors())) {
+    if (error !== undefined && lines.has(error)) continue;
     if (error !== undefined) lines.set(`deployment ${name} ${status}: ${error}`, 'warn');
     else if (status === 'running')
       lines.set(`deployment ${name} runs: ${urlOf(hostnames[0], settings)}`.trimEnd(), 'info');
   }
-  if (report.plan && report.plan.held.length > 0)
-    lines.set(
-      `held: ${report.plan.held.join(', ')} would be deleted; \`berth approve ${report.desired?.commit.slice(0, 12)}\` releases that`,
-      'warn',
-    );
+  const { plan, desired } = report;
+  if (plan && desired && plan.held.length > 0) lines.set(explainHold(plan.held, desired.commit), 'warn');
   for (const [line, level] of lines) if (!told.has(line)) log[level](line);
   told.clear();
   for (const line of lines.keys()) told.add(line);

@@ -11,7 +11,7 @@ export interface Approvals {
   /** Deployments whose deletion is approved. */
   read(): Promise<ReadonlySet<string>>;
   write(commit: string, deployments: readonly string[]): Promise<void>;
-  /** Forgets approvals of which no deployment is left to delete. */
+  /** Forgets the approval of every deployment that is not going (any more): a name that comes back is a new one. */
   expire(going: ReadonlySet<string>): Promise<void>;
 }
 
@@ -33,8 +33,14 @@ export function createApprovals(dir: string, step: Step): Approvals {
       }),
     async expire(going) {
       for (const [name, deployments] of await files()) {
-        if (deployments.some((deployment) => going.has(deployment))) continue;
-        await step(`approvals.remove ${name}`, () => rm(join(dir, name), { force: true }));
+        const left = deployments.filter((deployment) => going.has(deployment));
+        if (left.length === deployments.length && left.length > 0) continue;
+        const file = join(dir, name);
+        if (left.length === 0) await step(`approvals.remove ${name}`, () => rm(file, { force: true }));
+        else
+          await step(`approvals.trim ${name}`, () =>
+            writeAtomic(file, JSON.stringify({ deployments: left })),
+          );
       }
     },
   };

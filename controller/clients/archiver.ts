@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { Step } from '../core/step.ts';
 import type { Engine } from './engine/types.ts';
@@ -19,7 +20,12 @@ export interface ArchiverOptions {
   /** An archive is done, or failed and may be tried again. */
   readonly onChange: () => void;
   readonly onError: (error: unknown) => void;
+  /** Pause after the first failure; it doubles up to five minutes. */
+  readonly retryMs?: number;
 }
+
+const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 5 * 60_000;
 
 interface Volume {
   readonly key: string;
@@ -27,29 +33,28 @@ interface Volume {
 }
 
 /** Makes the archiver; what is under way is known only in memory. */
-export function createArchiver({ engine, dir, step, onChange, onError }: ArchiverOptions): Archiver {
+export function createArchiver(options: ArchiverOptions): Archiver {
+  const { dir, step, onChange, onError, retryMs = RETRY_MS } = options;
   const underWay = new Map<string, Promise<void>>();
-  const fileOf = ({ key, createdAt }: Volume): string =>
-    join(dir, `${key}-${createdAt.replaceAll(/[^0-9TZ]/g, '')}.tar.gz`);
+  /** Failures in a row. */
+  const failures = new Map<string, number>();
+  const closing = new AbortController();
+  const fileOf = ({ key, createdAt }: Volume): string => join(dir, `${key}-${plain(createdAt)}.tar.gz`);
 
-  const archive = async (volume: Volume): Promise<void> => {
-    const file = fileOf(volume);
-    const beside = `${file}.${process.pid}.tmp`;
-    await step(`archive.write ${volume.key}`, async () => {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
-      const handle = await open(beside, 'w', 0o600);
-      try {
-        await pipeline(
-          await engine.readVolume(volume.key),
-          createGzip(),
-          handle.createWriteStream({ flush: true }),
-        );
-        await rename(beside, file);
-      } finally {
-        await handle.close();
-        await rm(beside, { force: true });
-      }
-    });
+  /** After a failure it counts as under way for a while, so that a full disk is not written to in circles. */
+  const work = async (volume: Volume): Promise<void> => {
+    try {
+      await step(`archive.write ${volume.key}`, () => write(volume, fileOf(volume), options));
+      failures.delete(volume.key);
+    } catch (error) {
+      onError(error);
+      const times = failures.get(volume.key) ?? 0;
+      failures.set(volume.key, times + 1);
+      const pause = Math.min(retryMs * 2 ** times, RETRY_MAX_MS);
+      await sleep(pause, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+    underWay.delete(volume.key);
+    onChange();
   };
 
   return {
@@ -58,17 +63,38 @@ export function createArchiver({ engine, dir, step, onChange, onError }: Archive
       return existsSync(fileOf(volume)) ? 'archived' : 'ready';
     },
     start(volume) {
-      if (underWay.has(volume.key)) return;
-      const work = archive(volume)
-        .catch(onError)
-        .then(() => {
-          underWay.delete(volume.key);
-          onChange();
-        });
-      underWay.set(volume.key, work);
+      if (!underWay.has(volume.key)) underWay.set(volume.key, work(volume));
+    },
+    async setAside(volume) {
+      const file = fileOf(volume);
+      const aside = file.replace(/\.tar\.gz$/, `-until-${plain(new Date().toISOString())}.tar.gz`);
+      await step(`archive.setAside ${volume.key}`, () => rename(file, aside));
     },
     close: async () => {
+      closing.abort();
       await Promise.all(underWay.values());
     },
   };
+}
+
+async function write(volume: Volume, file: string, { engine, dir }: ArchiverOptions): Promise<void> {
+  const beside = `${file}.${process.pid}.tmp`;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const handle = await open(beside, 'w', 0o600);
+  try {
+    await pipeline(
+      await engine.readVolume(volume.key),
+      createGzip(),
+      handle.createWriteStream({ flush: true }),
+    );
+    await rename(beside, file);
+  } finally {
+    await handle.close();
+    await rm(beside, { force: true });
+  }
+}
+
+/** A time as part of a file name. */
+function plain(iso: string): string {
+  return iso.replaceAll(/[^0-9TZ]/g, '');
 }

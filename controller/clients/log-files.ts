@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Step } from '../core/step.ts';
 import type { LogFiles } from './types.ts';
@@ -7,8 +7,7 @@ import type { LogFiles } from './types.ts';
 export function createLogFiles(dir: string, step: Step): LogFiles {
   return {
     async list() {
-      await mkdir(dir, { recursive: true });
-      const entries = await readdir(dir, { withFileTypes: true });
+      const entries = await readdir(dir, { withFileTypes: true }).catch(noneYet);
       return entries
         .filter((entry) => entry.isDirectory())
         .map(({ name }) => ({ key: name, deployment: name }))
@@ -16,4 +15,9 @@ export function createLogFiles(dir: string, step: Step): LogFiles {
     },
     remove: (key) => step(`logs.remove ${key}`, () => rm(join(dir, key), { recursive: true, force: true })),
   };
+}
+
+function noneYet(error: NodeJS.ErrnoException): readonly never[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }

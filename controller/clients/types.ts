@@ -216,6 +216,8 @@ export interface ConfigRepo {
 export interface Archiver {
   state(volume: { readonly key: string; readonly createdAt: string }): 'ready' | 'archiving' | 'archived';
   start(volume: { readonly key: string; readonly deployment: string; readonly createdAt: string }): void;
+  /** The volume is used again: its archive stays, but no longer counts. */
+  setAside(volume: { readonly key: string; readonly createdAt: string }): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -16,8 +16,10 @@ import type {
 /** What a rollout needs to know beside the two worlds. */
 export interface RolloutRules {
   readonly ports: PortRange;
-  /** Host ports that something which is not our nginx listens on. */
+  /** Host ports that something which is not nginx listens on. */
   readonly busyPorts: ReadonlySet<number>;
+  /** Host ports that an nginx listens on, ours or not: right for a pinned port, taken for an instance. */
+  readonly nginxPorts: ReadonlySet<number>;
   readonly drainMs: number;
   readonly workerShutdownMs: number;
   readonly keepImages: number;

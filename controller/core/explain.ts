@@ -14,3 +14,9 @@ const DONE: Readonly<Record<Verb, string>> = { create: 'created', update: 'updat
 export function recount({ action, did }: Outcome): string {
   return `${action.kind} ${action.key} ${did ?? DONE[action.verb]}: ${action.why}`;
 }
+
+/** What a person is asked when a commit deletes too much. */
+export function explainHold(held: readonly string[], commit: string): string {
+  const names = `${held.join(', ')} would be deleted, more than BERTH_MAX_DELETIONS allows`;
+  return `held: ${names}; \`berth approve ${commit.slice(0, 12)}\` releases exactly these`;
+}

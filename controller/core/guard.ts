@@ -5,8 +5,8 @@ import type { Action, Wait } from './types.ts';
 export interface Limits {
   /** A commit may delete this many deployments without being asked about. */
   readonly maxDeletions: number;
-  /** Deployments whose deletion a person approved. */
-  readonly approved: ReadonlySet<string>;
+  /** Deployments whose deletion a person approved, or has begun: later ones are judged without them. */
+  readonly released: ReadonlySet<string>;
   /** Deployments that failed, and how long they are left alone. */
   readonly backoff: ReadonlyMap<string, Wait>;
 }
@@ -18,21 +18,18 @@ export interface GuardedPlan extends Plan {
 
 /** Holds a mass deletion until it is approved, and whatever backs off. */
 export function guard(plan: Plan, commit: string, limits: Limits): GuardedPlan {
-  const going = new Set(
-    plan.actions.filter((a) => isGone(a, plan.wanted)).map(({ deployment }) => deployment),
-  );
-  const unapproved = [...going].filter((name) => !limits.approved.has(name)).sort();
-  const held = going.size > limits.maxDeletions ? unapproved : [];
+  const gone = plan.actions.filter((a) => isGone(a, plan.wanted)).map(({ deployment }) => deployment);
+  const going = [...new Set(gone)].filter((name) => !limits.released.has(name)).sort();
+  const held = going.length > limits.maxDeletions ? going : [];
   const hold: Wait = {
-    why: `held: the commit deletes ${going.size} deployments; release it with \`berth approve ${commit.slice(0, 12)}\``,
+    why: `held until \`berth approve ${commit.slice(0, 12)}\``,
     forPerson: true,
   };
-  const waitFor = (action: Action): Wait | undefined =>
-    isGone(action, plan.wanted) && held.includes(action.deployment)
-      ? hold
-      : limits.backoff.get(action.deployment);
+  const holdOf = (action: Action): Wait | undefined =>
+    isGone(action, plan.wanted) && held.includes(action.deployment) ? hold : undefined;
   const actions = plan.actions.map((action) => {
-    const wait = action.wait ?? waitFor(action);
+    // Whatever else it would wait for, it is the person that it waits for longest.
+    const wait = holdOf(action) ?? action.wait ?? limits.backoff.get(action.deployment);
     return wait ? { ...action, wait } : action;
   });
   return { ...plan, actions, held };

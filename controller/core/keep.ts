@@ -34,33 +34,23 @@ export function keepForLater(draft: Draft, seen: Seen): void {
   for (const row of seen.port)
     if (containers.has(row.instance) && !wantedPorts.has(row.key)) draft.kept.add(`port/${row.key}`);
 
-  const busy = new Set(
-    seen.instance.filter((have) => !draft.present.has(have.deployment)).map((i) => i.deployment),
-  );
-  const users = new Set(seen.instance.map(({ deployment }) => deployment));
-  const wantedImages = new Set(draft.images.map(({ key }) => key));
-  for (const [kind, haves] of [
-    ['network', seen.network],
-    ['volume', seen.volume],
-    ['image', seen.image],
-  ] as const) {
-    for (const { key, deployment } of haves as readonly Resource[]) {
-      if (kind === 'image' && wantedImages.has(key)) continue;
-      if (busy.has(deployment))
-        draft.leaving.set(`${kind}/${key}`, {
-          why: 'its deployment left the file',
-          wait: { why: 'its containers go first' },
-        });
-      else if (kind === 'volume' && users.has(deployment) && hasOlder(draft, seen, deployment))
-        draft.leaving.set(`${kind}/${key}`, {
-          why: 'it left the entry',
-          wait: { why: 'older containers may use it' },
-        });
-    }
-  }
-}
+  const wantedInstances = new Set(draft.instances.map(({ key }) => key));
+  const older = seen.instance.filter(({ key }) => !wantedInstances.has(key));
+  const withOlder = new Set(older.map(({ deployment }) => deployment));
+  const inUse = new Set(seen.instance.map(({ image }) => image));
+  const isGone = ({ deployment }: Resource): boolean =>
+    withOlder.has(deployment) && !draft.present.has(deployment);
+  const goesLater = (kind: string, { key }: Resource, why: string, wait: string): void =>
+    void draft.leaving.set(`${kind}/${key}`, { why, wait: { why: wait } });
 
-function hasOlder(draft: Draft, seen: Seen, deployment: string): boolean {
-  const wanted = new Set(draft.instances.map(({ key }) => key));
-  return seen.instance.some((have) => have.deployment === deployment && !wanted.has(have.key));
+  for (const [kind, haves] of Object.entries({
+    network: seen.network,
+    volume: seen.volume,
+    image: seen.image,
+  }))
+    for (const have of haves as readonly Resource[])
+      if (isGone(have)) goesLater(kind, have, 'its deployment left the file', 'its containers go first');
+      else if (kind === 'image' && inUse.has(have.key)) draft.kept.add(`image/${have.key}`);
+      else if (kind === 'volume' && withOlder.has(have.deployment))
+        goesLater(kind, have, 'it left the entry', 'older containers may use it');
 }

@@ -85,7 +85,8 @@ function placeInstance(
   }
   if (want.wait) return {};
   const reserved = seen.port.find(({ instance }) => instance === want.key)?.port;
-  if (reserved !== undefined && !rules.busyPorts.has(reserved)) return { port: reserved };
+  const taken = [rules.busyPorts, rules.nginxPorts].some((ports) => reserved && ports.has(reserved));
+  if (reserved !== undefined && !taken) return { port: reserved };
   const port = allocate();
   if (port !== undefined) return { port };
   const { first, last } = rules.ports;

@@ -3,6 +3,7 @@
  * One service is decided in `service.ts`; here its answers become resources, for whole deployments.
  */
 import { type Context, certain, type Draft, emptyDraft, type RolloutRules, type Seen } from './draft.ts';
+import { orphanWait } from './drain.ts';
 import { keepForLater, keepImages } from './keep.ts';
 import { addInstances } from './place.ts';
 import { createAllocator } from './ports.ts';
@@ -17,7 +18,6 @@ import type {
   Resource,
   Verdict,
   VhostHave,
-  Wait,
   Wanted,
 } from './types.ts';
 import { addVhost } from './vhost-want.ts';
@@ -42,7 +42,7 @@ export function rollout(desired: Desired, observed: Observed, rules: RolloutRule
 function takenPorts(desired: Desired, seen: Seen, rules: RolloutRules): readonly number[] {
   const pinned = desired.deployments.flatMap(({ services }) => services.map((s) => s.pinnedPort ?? 0));
   const held = seen.instance.map(({ port }) => port ?? 0);
-  return [...rules.busyPorts, ...pinned, ...held, ...seen.port.map(({ port }) => port)];
+  return [...rules.busyPorts, ...rules.nginxPorts, ...pinned, ...held, ...seen.port.map(({ port }) => port)];
 }
 
 function of<T extends Resource>(haves: readonly T[], deployment: DesiredDeployment): readonly T[] {
@@ -76,18 +76,30 @@ function rollOut(draft: Draft, context: Context): void {
     const trouble = addInstances(draft, context, service, decision);
     verdicts.push(trouble ?? decision.verdict);
   }
-  const names = new Set(deployment.services.map(({ name }) => name));
-  for (const orphan of instances.filter(({ service }) => !names.has(service)))
-    draft.leaving.set(`instance/${orphan.key}`, {
-      why: 'its service left the entry',
-      ...dropWait(vhost, orphan),
-    });
+  dropOrphans(draft, context, instances, vhost);
   addVhost(draft, context, serve, verdicts);
   draft.verdicts.set(deployment.name, worst(verdicts));
 }
 
-function dropWait(vhost: VhostHave | undefined, { service, key }: InstanceHave): { wait?: Wait } {
-  return vhost?.serves[service]?.includes(key) ? { wait: { why: 'nginx has to let go of it first' } } : {};
+/** What runs of services that left the entry goes, once nothing that knew them is at work. */
+function dropOrphans(
+  draft: Draft,
+  { deployment, rules: { drainMs, workerShutdownMs } }: Context,
+  instances: readonly InstanceHave[],
+  vhost: VhostHave | undefined,
+): void {
+  const names = new Set(deployment.services.map(({ name }) => name));
+  const olderAtWork = instances.some(({ key }) => {
+    const id = `instance/${key}`;
+    return draft.standing.get(key)?.run || draft.kept.has(id) || draft.leaving.get(id)?.wait !== undefined;
+  });
+  for (const orphan of instances.filter(({ service }) => !names.has(service))) {
+    const wait = orphanWait(orphan, { vhost, drainMs, workerShutdownMs, olderAtWork });
+    draft.leaving.set(`instance/${orphan.key}`, {
+      why: 'its service left the entry',
+      ...(wait && { wait }),
+    });
+  }
 }
 
 function missingNeed(

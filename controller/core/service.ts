@@ -5,8 +5,9 @@
  * Recreate differs from DESIGN in one point: the older version is stopped but kept until W answers, so that a W that
  * never does is taken back by starting the older one again.
  */
+import { nginxDrain } from './drain.ts';
 import { instanceKeys, type Look, lookAt, type ServiceView } from './service-view.ts';
-import { isBad, pickServing } from './serving.ts';
+import { isBad, isDown, pickServing } from './serving.ts';
 import type { InstanceHave, Leaving, Standing, Verdict, Wait } from './types.ts';
 
 export interface ServiceDecision {
@@ -23,7 +24,14 @@ export interface ServiceDecision {
 export function decideService(view: ServiceView): ServiceDecision {
   if (view.deployment.suspend) return suspended(view);
   if (!view.service.version) return sourceUnknown(view);
-  return view.service.strategy === 'recreate' ? recreate(view) : rolling(view);
+  return withLastKnown(view, view.service.strategy === 'recreate' ? recreate(view) : rolling(view));
+}
+
+/** The last known version goes on while its source can't be looked at, but nobody should think that it is the newest. */
+function withLastKnown({ service }: ServiceView, decision: ServiceDecision): ServiceDecision {
+  const { verdict } = decision;
+  if (!service.unknown?.failed || verdict.error !== undefined) return decision;
+  return { ...decision, verdict: { ...verdict, error: service.unknown.why } };
 }
 
 function servedNow({ vhost, service }: ServiceView): readonly string[] | undefined {
@@ -44,7 +52,7 @@ function suspended(view: ServiceView): ServiceDecision {
   const staying = view.instances.filter(({ key }) => !known || keys.includes(key));
   const going = view.instances.filter((instance) => !staying.includes(instance));
   const wait = stillServed ? { wait: { why: 'the vhost has to show the stopped page first' } } : {};
-  const running = view.instances.some(({ state }) => state !== 'exited' && state !== 'created');
+  const running = view.instances.some((instance) => !isDown(instance));
   return {
     wants: [],
     standing: staying.map(({ key, state }) => [
@@ -58,14 +66,17 @@ function suspended(view: ServiceView): ServiceDecision {
   };
 }
 
+/** Nobody can say which version is wanted, so what is there stays, and what serves visitors is kept at it. */
 function sourceUnknown(view: ServiceView): ServiceDecision {
   const unknown = view.service.unknown ?? { why: 'its source is not known yet', failed: false };
+  const served = servedNow(view);
+  const serving = view.instances.filter(({ key, gaveUp }) => served?.includes(key) && gaveUp === undefined);
   return {
     wants: [],
-    standing: [],
+    standing: serving.map(({ key }) => [key, { run: true, why: 'it serves until its source is known' }]),
     kept: view.instances.map(({ key }) => key),
     leaving: [],
-    serve: pickServing({ keys: [], instances: view.instances, served: servedNow(view) }),
+    serve: pickServing({ keys: [], instances: view.instances, served }),
     verdict: unknown.failed
       ? { status: 'failed', stage: 'source', error: unknown.why }
       : { status: 'building', stage: unknown.why },
@@ -79,10 +90,16 @@ function wantsOf(view: ServiceView, w: Look, blocked: Wait | undefined): Service
     const have = view.instances.find((instance) => instance.key === key);
     if (!have && view.image?.state === 'failed') return [];
     const why = known ? 'new version' : 'new service';
-    const left = have ? Math.max(0, have.healthTimeoutMs - have.sinceMs) : 0;
-    const wait = have ? (have.ready ? undefined : { why: 'waits until it answers', ms: left }) : blocked;
+    const wait = have ? answerWait(have) : blocked;
     return [{ key, why, ...(wait && { wait }) }];
   });
+}
+
+/** Worth a look when its time is over; after that only its answer is, and the probe tells that. */
+function answerWait({ ready, healthTimeoutMs, sinceMs }: InstanceHave): Wait | undefined {
+  if (ready) return undefined;
+  const left = healthTimeoutMs - sinceMs;
+  return { why: 'waits until it answers', ...(left >= 0 && { ms: left + 1 }) };
 }
 
 function givenUp(w: Look): ServiceDecision['standing'] {
@@ -118,19 +135,11 @@ function leave(view: ServiceView, w: Look, old: InstanceHave): Leaving {
   return { why, ...(wait && { wait }) };
 }
 
-/** An old instance outlives the switch by the drain time, and by any nginx worker that may still send to it. */
 function drainWait(view: ServiceView, w: Look): Wait | undefined {
-  const { drainMs, workerShutdownMs, vhost } = view;
-  if (!view.service.routed) {
-    const ready = view.instances.filter((instance) => instance.ready && w.keys.includes(instance.key));
-    const left = drainMs - Math.min(...ready.map(({ sinceMs }) => sinceMs));
-    return left > 0 ? { why: 'drains', ms: left } : undefined;
-  }
-  if (!vhost || vhost.liveForMs === 0) return { why: 'nginx has to run the new vhost first' };
-  if (vhost.liveForMs < drainMs) return { why: 'drains', ms: drainMs - vhost.liveForMs };
-  if (vhost.oldWorkers && vhost.liveForMs < drainMs + workerShutdownMs)
-    return { why: 'an older nginx worker still sends to it', ms: 500 };
-  return undefined;
+  if (view.service.routed) return nginxDrain(view);
+  const ready = view.instances.filter((instance) => instance.ready && w.keys.includes(instance.key));
+  const left = view.drainMs - Math.min(...ready.map(({ sinceMs }) => sinceMs));
+  return left > 0 ? { why: 'drains', ms: left } : undefined;
 }
 
 function recreate(view: ServiceView): ServiceDecision {
@@ -145,8 +154,8 @@ function recreate(view: ServiceView): ServiceDecision {
   const older = w.older.filter(({ gaveUp }) => gaveUp === undefined);
   const inDoubt = view.service.routed && vhostInDoubt(view);
   const olderServed = older.length > 0 && (inDoubt || older.some(({ key }) => served?.includes(key)));
-  const olderRuns = older.some(({ state }) => state !== 'exited' && state !== 'created');
-  const mineRuns = mine.some(({ state }) => state !== 'exited' && state !== 'created');
+  const olderRuns = older.some((old) => !isDown(old));
+  const mineRuns = mine.some((instance) => !isDown(instance));
 
   const answering = pickServing({ keys: w.hopeful, instances: live, served });
   const serve =
@@ -154,13 +163,17 @@ function recreate(view: ServiceView): ServiceDecision {
       ? []
       : answering.filter((key) => !mayBegin || w.keys.includes(key));
   const runOlder = mayBegin ? olderServed && !begun : !mineRuns;
+  // Both run when the strategy was rolling a moment ago: nginx lets go of the older one before it stops.
+  const inUse = mayBegin && olderServed;
   const why = mayBegin ? 'stops so that the new version can start' : 'serves, since the new version can not';
   const first = !begun && olderRuns ? { why: 'the older version stops first' } : undefined;
   return {
     wants: wantsOf(view, w, w.blocked ?? first),
     standing: [
       ...givenUp(w),
-      ...(done ? [] : older.map(({ key }) => [key, { run: runOlder, why }] as const)),
+      ...(done
+        ? []
+        : older.map((old) => [old.key, { run: runOlder || (inUse && !isDown(old)), why }] as const)),
     ],
     kept: [],
     leaving: (done ? w.older : w.older.filter((old) => !older.includes(old))).map(({ key }) => [

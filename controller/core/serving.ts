@@ -5,6 +5,11 @@ export function isBad(instance: InstanceHave): boolean {
   return !instance.ready && (instance.state !== 'running' || instance.detail !== undefined);
 }
 
+/** Its process is not there: stopped, or never started. */
+export function isDown({ state }: InstanceHave): boolean {
+  return state === 'exited' || state === 'created';
+}
+
 export interface ServingView {
   /** Keys of the version asked for. */
   readonly keys: readonly string[];

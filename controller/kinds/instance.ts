@@ -5,9 +5,11 @@
 import type { Engine, InstanceRow } from '../clients/engine/types.ts';
 import type { Prober, ProbeTarget, Store } from '../clients/types.ts';
 import { removal } from '../core/diff.ts';
+import { isDown } from '../core/serving.ts';
 import type { Step } from '../core/step.ts';
-import type { Action, InstanceHave, InstanceWant, Kind, Observed, Wanted } from '../core/types.ts';
+import type { Action, InstanceHave, InstanceWant, Kind, Observed, Wait, Wanted } from '../core/types.ts';
 import { applyEach, seenOf } from './each.ts';
+import { createTroubles, type Troubles } from './instance-trouble.ts';
 
 export interface InstanceClients {
   readonly engine: Pick<Engine, 'instances' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'tail'>;
@@ -28,20 +30,19 @@ export type InstanceStep =
 /** Starting containers side by side pays up to four on two cores (measured: 345, 242, 218 ms each at 1, 2, 4). */
 const WIDTH = 4;
 
-/** Of a crash, shown in one line; a stack's first lines say more than its last. */
-const TAIL_LINES = 10;
-
 /** The kind `instance`. */
 export function instanceKind(clients: InstanceClients): Kind<InstanceHave, InstanceStep> {
+  const troubles = createTroubles(clients.engine);
   return {
     name: 'instance',
     async observe() {
       const rows = await clients.engine.instances();
       clients.prober.track(rows.filter(({ state }) => state === 'running').map(targetOf));
-      return Promise.all(rows.map((row) => see(row, clients)));
+      troubles.keep(rows);
+      return Promise.all(rows.map((row) => see(row, clients, troubles)));
     },
     diff,
-    apply: (actions) => applyEach(actions, WIDTH, (action) => applyOne(action, clients)),
+    apply: (actions) => applyEach(actions, WIDTH, (action) => applyOne(action, clients, troubles)),
   };
 }
 
@@ -50,7 +51,11 @@ function targetOf({ key, port, address, listen, health, routed }: InstanceRow): 
   return { key, ...(address !== undefined && { tcp: { host: address, port: listen } }), health };
 }
 
-async function see(row: InstanceRow, { engine, prober, store, now }: InstanceClients): Promise<InstanceHave> {
+async function see(
+  row: InstanceRow,
+  { prober, store, now }: InstanceClients,
+  troubles: Troubles,
+): Promise<InstanceHave> {
   const { key, deployment, service, hash, image, state, port, health } = row;
   const probe = state === 'running' ? prober.look(key) : undefined;
   const ready = probe?.ready ?? false;
@@ -58,7 +63,7 @@ async function see(row: InstanceRow, { engine, prober, store, now }: InstanceCli
   const gaveUp = store.state.givenUp.find((given) => given.key === key)?.reason;
   const ageMs = now().getTime() - row.createdMs;
   // Only what is in trouble is asked about one by one; the list says the rest.
-  const trouble = ready || gaveUp !== undefined ? undefined : await describe(row, probe?.detail, engine);
+  const trouble = ready || gaveUp !== undefined ? undefined : await troubles.of(row, probe?.detail);
   return {
     key,
     deployment,
@@ -78,24 +83,6 @@ async function see(row: InstanceRow, { engine, prober, store, now }: InstanceCli
   };
 }
 
-async function describe(
-  row: InstanceRow,
-  probed: string | undefined,
-  engine: InstanceClients['engine'],
-): Promise<{ readonly restarts: number; readonly detail?: string }> {
-  const found = await engine.inspect(row.key);
-  const restarts = found?.restarts ?? 0;
-  if (!found || row.state === 'created' || (row.state === 'running' && restarts === 0))
-    return { restarts, ...(probed !== undefined && { detail: probed }) };
-  const lines = (await engine.tail(row.key, TAIL_LINES))
-    .map(({ text }) => text.trim())
-    .filter((text) => text !== '');
-  const how = found.oomKilled ? 'ran out of memory' : `exited with code ${found.exitCode}`;
-  // Between two restarts the engine has forgotten the code; what the process wrote last tells more than a probe.
-  const what = row.state === 'running' ? 'keeps exiting' : how;
-  return { restarts, detail: [what, lines.join(' | ').slice(0, 400)].filter(Boolean).join(': ') };
-}
-
 function diff(wanted: Wanted, observed: Observed): readonly Action<InstanceStep>[] {
   const haves = seenOf(observed.instance);
   const haveByKey = new Map(haves.map((have) => [have.key, have]));
@@ -105,10 +92,6 @@ function diff(wanted: Wanted, observed: Observed): readonly Action<InstanceStep>
     .filter(({ key }) => !wantedKeys.has(key))
     .flatMap((have) => (wanted.standing.has(have.key) ? stand(have, wanted) : remove(have, wanted)));
   return [...makes, ...rest];
-}
-
-function isDown({ state }: InstanceHave): boolean {
-  return state === 'exited' || state === 'created';
 }
 
 function make(want: InstanceWant, have: InstanceHave | undefined): readonly Action<InstanceStep>[] {
@@ -132,12 +115,20 @@ function make(want: InstanceWant, have: InstanceHave | undefined): readonly Acti
 function stand(have: InstanceHave, wanted: Wanted): readonly Action<InstanceStep>[] {
   const standing = wanted.standing.get(have.key);
   const { key, deployment } = have;
-  if (!standing || standing.run === !isDown(have)) return [];
+  if (!standing) return [];
   const base = { verb: 'update' as const, kind: 'instance', key, deployment, why: standing.why };
+  if (standing.run === !isDown(have))
+    return standing.run ? comesUp(have).map((wait) => ({ ...base, wait })) : [];
   if (have.state === 'stopping') return [{ ...base, wait: { why: 'it is stopping' } }];
   if (standing.run) return [{ ...base, want: { do: 'start' } }];
   const { giveUp } = standing;
   return [{ ...base, want: { do: 'stop', ...(giveUp !== undefined && { giveUp }) } }];
+}
+
+/** An older version that was started again has as long to answer as it had at first; the vhost waits for it. */
+function comesUp({ state, ready, sinceMs, healthTimeoutMs }: InstanceHave): readonly Wait[] {
+  const left = healthTimeoutMs - sinceMs;
+  return state === 'running' && !ready && left > 0 ? [{ why: 'waits until it answers', ms: left }] : [];
 }
 
 function remove(have: InstanceHave, wanted: Wanted): readonly Action<InstanceStep>[] {
@@ -150,6 +141,7 @@ function remove(have: InstanceHave, wanted: Wanted): readonly Action<InstanceSte
 async function applyOne(
   { key, deployment, want }: Action<InstanceStep>,
   clients: InstanceClients,
+  troubles: Troubles,
 ): Promise<string | undefined> {
   const { engine } = clients;
   if (want?.do === 'create') {
@@ -164,6 +156,7 @@ async function applyOne(
   }
   if (want?.do === 'stop') {
     if (want.giveUp !== undefined) await giveUp({ key, deployment, reason: want.giveUp }, clients);
+    else troubles.hush(key);
     await engine.stop(key);
     return want.giveUp === undefined ? 'asked to stop' : 'given up';
   }

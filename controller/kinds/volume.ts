@@ -27,6 +27,9 @@ export function volumeKind({ engine, archiver }: VolumeClients): Kind<VolumeHave
         wants: wanted.volumes,
         haves,
         because: () => 'a service keeps files in it',
+        // What is written from now on is not in it; else a later removal would lose that.
+        differs: (_, { state }) =>
+          state === 'archived' ? 'it is used again, so its archive is out of date' : undefined,
       });
       return actions.map((action) => whileArchiving(action, stateOf.get(action.key)));
     },
@@ -35,6 +38,7 @@ export function volumeKind({ engine, archiver }: VolumeClients): Kind<VolumeHave
       return applyEach(actions, 2, async ({ verb, key, deployment }) => {
         const row = rows.get(key);
         if (verb === 'create') return engine.createVolume(key, deployment);
+        if (verb === 'update') return row && archiver.setAside(row);
         if (!row || archiver.state(row) === 'archived') return engine.removeVolume(key);
         archiver.start(row);
         return 'is being archived';

@@ -19,7 +19,7 @@ export async function apply(
     const skip = ({ deployment }: Action): string | undefined =>
       stopped ?? (failed.has(deployment) ? 'an earlier step of its deployment failed' : undefined);
     const due = batch.filter((action) => skip(action) === undefined);
-    const done = due.length > 0 ? await kind.apply(due, signal) : [];
+    const done = due.length > 0 ? await applyBatch(kind, due, signal) : [];
     for (const { action, error } of done) if (error !== undefined) failed.add(action.deployment);
     outcomes.push(...done);
     for (const action of batch) {
@@ -28,6 +28,19 @@ export async function apply(
     }
   }
   return outcomes;
+}
+
+/** A kind that breaks as a whole, such as by a list it needs, fails its own batch and nobody else's. */
+async function applyBatch(
+  kind: Kind,
+  due: readonly Action[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  try {
+    return await kind.apply(due, signal);
+  } catch (error) {
+    return due.map((action) => ({ action, error }));
+  }
 }
 
 /** Runs of one kind and one direction, in the plan's order. */

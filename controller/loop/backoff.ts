@@ -16,6 +16,8 @@ interface Failure {
 export interface Backoff {
   /** Takes in the outcomes of a pass; returns those that are bugs, to be logged with their stack. */
   note(outcomes: readonly Outcome[], fingerprintOf: (deployment: string) => string): readonly Error[];
+  /** Forgets the failures of those that `isAtRest`: the world came right by itself, so there is nothing to retry. */
+  settle(isAtRest: (deployment: string) => boolean): void;
   waits(fingerprintOf: (deployment: string) => string): ReadonlyMap<string, Wait>;
   /** The last error by deployment. */
   errors(): ReadonlyMap<string, string>;
@@ -64,6 +66,9 @@ export function createBackoff(nowMs: () => number): Backoff {
   return {
     note,
     waits,
+    settle: (isAtRest) => {
+      for (const deployment of failures.keys()) if (isAtRest(deployment)) failures.delete(deployment);
+    },
     errors: () => new Map([...failures].map(([deployment, { message }]) => [deployment, message])),
     forget: (deployment) => {
       if (deployment === undefined) failures.clear();

@@ -6,6 +6,7 @@ import type { KeyedHash } from '../manifest/keyed-hash.ts';
 import { resolveDeployment } from '../manifest/resolve.ts';
 import type { DeploymentEntry, Manifest, ManifestRules, ServiceEntry } from '../manifest/types.ts';
 import type { LastGood } from './last-good.ts';
+import type { Undecided } from './reconcile.ts';
 
 export interface DesiredOptions {
   readonly repo: Pick<ConfigRepo, 'head' | 'treeOf'>;
@@ -26,14 +27,16 @@ interface InForce {
   readonly problems: readonly Problem[];
 }
 
-/** Makes the reader of what is desired; undefined while no good file was ever seen. */
+/** Makes the reader of what is desired; while no good file was ever seen, it says why. */
 export function createDesiredReader(
   options: DesiredOptions,
-): (signal: AbortSignal) => Promise<Desired | undefined> {
+): (signal: AbortSignal) => Promise<Desired | Undecided> {
   let known: InForce | undefined;
   return async (signal) => {
-    known = await inForce(options, known, signal);
-    return known && resolve(options, known);
+    const found = await inForce(options, known, signal);
+    if (!('commit' in found)) return found;
+    known = found;
+    return resolve(options, known);
   };
 }
 
@@ -41,7 +44,7 @@ async function inForce(
   options: DesiredOptions,
   known: InForce | undefined,
   signal: AbortSignal,
-): Promise<InForce | undefined> {
+): Promise<InForce | Undecided> {
   const { repo, read, rules, lastGood } = options;
   let head: ConfigHead;
   try {
@@ -54,8 +57,15 @@ async function inForce(
   const { blob, bytes } = head.file;
   const { manifest, problems } = await read(blob, bytes, rules);
   if (!manifest) return fallBack(options, known, problems);
-  await lastGood.keep({ commit: head.commit, blob, bytes });
-  return { commit: head.commit, manifest, problems };
+  const { commit } = head;
+  try {
+    await lastGood.keep({ commit, blob, bytes });
+  } catch (error) {
+    // A full disk must not keep a good commit from taking effect; the next pass tries again.
+    const message = `the file of ${commit.slice(0, 7)} could not be kept for bad days: ${messageOf(error)}`;
+    return { commit, manifest, problems: [...problems, { deployment: '', message }] };
+  }
+  return { commit, manifest, problems };
 }
 
 /** The newest good file that is known, with the reasons why a newer one is not in force. */
@@ -63,12 +73,12 @@ async function fallBack(
   { lastGood, read, rules }: DesiredOptions,
   known: InForce | undefined,
   problems: readonly Problem[],
-): Promise<InForce | undefined> {
+): Promise<InForce | Undecided> {
   if (known) return { ...known, problems: [...problems, ...ofEntries(known.problems)] };
   const kept = await lastGood.read();
-  if (!kept) return undefined;
+  if (!kept) return { problems };
   const again = await read(kept.blob, kept.bytes, rules);
-  if (!again.manifest) return undefined;
+  if (!again.manifest) return { problems };
   return {
     commit: kept.commit,
     manifest: again.manifest,

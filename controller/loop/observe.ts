@@ -15,11 +15,14 @@ export async function observe(kinds: readonly Kind[], signal: AbortSignal): Prom
   return Object.fromEntries(seen) as unknown as Observed;
 }
 
-/** Why some kind could not be observed, one sentence each. */
+/** Why some kinds could not be observed, one sentence for each reason. */
 export function doubts(observed: Observed): readonly string[] {
-  return Object.entries(observed).flatMap(([kind, seen]) =>
-    'uncertain' in seen ? [`${kind}s could not be read: ${seen.uncertain}`] : [],
-  );
+  const unseen = new Map<string, string[]>();
+  for (const [kind, seen] of Object.entries(observed)) {
+    if (!('uncertain' in seen)) continue;
+    unseen.set(seen.uncertain, [...(unseen.get(seen.uncertain) ?? []), kind.replace(/s?$/, 's')]);
+  }
+  return [...unseen].map(([reason, kinds]) => `${kinds.join(', ')} could not be read: ${reason}`);
 }
 
 /** Every resource that was seen, with its kind. */

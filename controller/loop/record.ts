@@ -57,12 +57,19 @@ function withGivenUp(state: State, { observed }: Report): State {
   return givenUp.length === state.givenUp.length ? state : { ...state, givenUp };
 }
 
-function withHeld(state: State, { plan, desired }: Report): State {
-  const deployments = plan?.held ?? [];
+/** What is held stays so while the world is in doubt: nothing was decided about it. */
+function withHeld(state: State, { plan, desired, observed }: Report): State {
+  if (!plan || doubts(observed).length > 0) return state;
+  const deployments = plan.held;
   const now = deployments.length > 0 && desired ? { commit: desired.commit, deployments } : undefined;
   if (JSON.stringify(now) === JSON.stringify(state.held)) return state;
   const { held: _, ...rest } = state;
   return now ? { ...rest, held: now } : rest;
+}
+
+/** Deployments whose deletion was allowed by an earlier pass and has not come to its end. */
+export function beingDeleted({ removals, held }: State): readonly string[] {
+  return Object.keys(removals).filter((name) => !held?.deployments.includes(name));
 }
 
 /** Everything seen of a deployment that left the file is remembered until all of it is proven gone: then, a receipt. */

@@ -6,6 +6,7 @@ import { messageOf } from '../core/errors.ts';
 import { recount } from '../core/explain.ts';
 import type { Log } from '../log.ts';
 import type { Backoff } from './backoff.ts';
+import { doubts } from './observe.ts';
 import { type Report, reconcile, type World } from './reconcile.ts';
 import { type Recorder, record } from './record.ts';
 
@@ -34,7 +35,9 @@ export function createRunner(options: RunnerOptions): Runner {
   const triggers = new Set<string>(['start']);
   let wake = (): void => {};
   let last: Report | undefined;
+  /** Passes in a row that could not see everything, or broke off. */
   let doubtful = 0;
+  let brokeOff = false;
 
   const poke = (trigger: string): void => {
     triggers.add(trigger);
@@ -46,18 +49,21 @@ export function createRunner(options: RunnerOptions): Runner {
     triggers.clear();
     try {
       last = await onePass(options, trigger, signal);
-      const unsure = !last.desired || Object.values(last.observed).some((seen) => 'uncertain' in seen);
+      const unsure = !last.desired || doubts(last.observed).length > 0;
       doubtful = unsure ? doubtful + 1 : 0;
+      brokeOff = false;
     } catch (error) {
       options.log.error(`the pass broke off: ${error instanceof Error ? error.stack : messageOf(error)}`);
       doubtful += 1;
+      brokeOff = true;
     }
   };
 
   const sleep = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       if (triggers.size > 0 || signal.aborted) return resolve();
-      const ms = pauseMs(last, doubtful);
+      // What the pass before it left to do says nothing about one that broke off.
+      const ms = pauseMs(brokeOff ? undefined : last, doubtful);
       const timer = ms === undefined ? undefined : setTimeout(() => poke('timer'), ms);
       const end = (): void => {
         clearTimeout(timer);
@@ -88,6 +94,7 @@ async function onePass(options: RunnerOptions, trigger: string, signal: AbortSig
   const report = await reconcile(world, signal);
   const fingerprintOf = fingerprints(report);
   for (const bug of backoff.note(report.outcomes, fingerprintOf)) log.error(bug.stack ?? bug.message);
+  backoff.settle(restOf(report));
   for (const outcome of report.outcomes.filter(({ skipped }) => skipped === undefined)) {
     const { action, error } = outcome;
     if (error === undefined) log.info(recount(outcome));
@@ -103,10 +110,17 @@ async function onePass(options: RunnerOptions, trigger: string, signal: AbortSig
   return report;
 }
 
-/** What a deployment is asked to be; changes when its entry or its source does. */
+/** What a deployment is asked to be; changes when its entry or its source does. What has no entry changes with the commit. */
 export function fingerprints({ desired }: Pick<Report, 'desired'>): (deployment: string) => string {
   const known = new Map(desired?.deployments.map(({ name, fingerprint }) => [name, fingerprint]));
-  return (deployment) => known.get(deployment) ?? '';
+  return (deployment) => known.get(deployment) ?? desired?.commit ?? '';
+}
+
+/** A deployment of which everything was seen and nothing is planned. */
+function restOf({ plan, observed }: Report): (deployment: string) => boolean {
+  if (!plan || doubts(observed).length > 0) return () => false;
+  const busy = new Set(plan.actions.map(({ deployment }) => deployment));
+  return (deployment) => !busy.has(deployment) && !plan.wanted.frozen.has(deployment);
 }
 
 /** Until the next pass that no event asks for: what waits is due, something failed, or the world was in doubt. */

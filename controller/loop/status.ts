@@ -1,5 +1,6 @@
 /** What a person is told about each deployment: its verdict, and whatever stands in its way. */
 import type { Desired, Verdict } from '../core/types.ts';
+import { doubts } from './observe.ts';
 import type { Report } from './reconcile.ts';
 
 export interface DeploymentStatus extends Verdict {
@@ -36,12 +37,9 @@ function verdictOf(
 /** Reasons why the controller as a whole is not well; empty when it is. */
 export function troubles(report: Report | undefined, errors: ReadonlyMap<string, string>): readonly string[] {
   if (!report) return ['no pass has ended yet'];
-  const unseen = Object.entries(report.observed).flatMap(([kind, seen]) =>
-    'uncertain' in seen ? [`${kind}s could not be read: ${seen.uncertain}`] : [],
-  );
   const nginx = errors.get('');
-  const file = report.desired ? [] : ['no good deployments file has been read yet'];
-  return [...unseen, ...(nginx === undefined ? [] : [nginx]), ...file];
+  const file = report.desired ? [] : report.problems.map(({ message }) => message);
+  return [...doubts(report.observed), ...file, ...(nginx === undefined ? [] : [nginx])];
 }
 
 /** Nothing is left to do or to wait for; what remains needs a commit or a person. */

@@ -10,7 +10,10 @@ export interface TriggerOptions {
   readonly log: Log;
 }
 
-/** Watches until the signal; what breaks is started again at the next interval. */
+/** Remotes may take this long before the timer's pass goes on without them. */
+const PATIENCE_MS = 1000;
+
+/** Watches until the signal. The watches mend themselves; the timer finds what they miss. */
 export function startTriggers(
   { config, sources, clients }: RealWorld,
   { intervalMs, poke, log }: TriggerOptions,
@@ -26,14 +29,20 @@ export function startTriggers(
       poke(`engine: ${action} ${key}`.trim());
     }, signal)
     .catch(warn);
-  const resync = async (): Promise<void> => {
+  let polling: Promise<void> | undefined;
+  const poll = async (): Promise<void> => {
     await Promise.all([config.poll(signal).catch(warn), sources.poll().catch(warn)]);
+    polling = undefined;
     poke('timer');
   };
   const tick = async (): Promise<void> => {
     while (!signal.aborted) {
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted) await resync();
+      if (signal.aborted) return;
+      polling ??= poll();
+      // A remote that takes its time must not keep this machine from being looked at.
+      const late = sleep(PATIENCE_MS, 'late', { ref: false });
+      if ((await Promise.race([polling, late])) === 'late') poke('timer');
     }
   };
   void tick();

@@ -6,12 +6,13 @@ import { createArchiver } from '../clients/archiver.ts';
 import { createDockerEngine } from '../clients/engine/docker.ts';
 import { writeCaBundle } from '../clients/git-ca.ts';
 import { keepKey, randomKey, readKey } from '../clients/keys.ts';
-import { busyPorts } from '../clients/listeners.ts';
+import { listeners } from '../clients/listeners.ts';
 import { createLogFiles } from '../clients/log-files.ts';
 import { createNginx } from '../clients/nginx.ts';
 import { createProber } from '../clients/prober.ts';
 import { createSources } from '../clients/sources.ts';
 import type { ConfigRepo, Sources, Store } from '../clients/types.ts';
+import type { RolloutRules } from '../core/draft.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Step } from '../core/step.ts';
 import { type Clients, createKinds } from '../kinds/index.ts';
@@ -27,6 +28,7 @@ import { type Backoff, createBackoff } from './backoff.ts';
 import { createDesiredReader } from './desired.ts';
 import { createLastGood } from './last-good.ts';
 import type { World } from './reconcile.ts';
+import { beingDeleted } from './record.ts';
 import { fingerprints } from './runner.ts';
 
 export interface WorldOptions {
@@ -89,14 +91,14 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
     }),
     rules: async () => ({
       ports: settings.ports,
-      busyPorts: await busyPorts('nginx'),
+      ...(await heldPorts()),
       drainMs: settings.drainMs,
       workerShutdownMs: Math.max(settings.drainMs, WORKER_SHUTDOWN_MS),
       keepImages: settings.keepImages,
     }),
     limits: async (desired) => ({
       maxDeletions: settings.maxDeletions,
-      approved: await approvals.read(),
+      released: new Set([...(await approvals.read()), ...beingDeleted(options.store.state)]),
       backoff: backoff.waits(fingerprints({ desired })),
     }),
   };
@@ -105,6 +107,11 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
     await Promise.all([clients.builder.close(), clients.archiver.close(), sources.close()]);
   };
   return { world, clients, sources, config, backoff, approvals, close };
+}
+
+async function heldPorts(): Promise<Pick<RolloutRules, 'busyPorts' | 'nginxPorts'>> {
+  const { own, others } = await listeners('nginx');
+  return { busyPorts: others, nginxPorts: own };
 }
 
 /** Without a key nothing was made yet, so a dry run may take any. */

@@ -3,7 +3,7 @@ import type { Path } from './findings.ts';
 import { readHeaders } from './headers.ts';
 import { type Hostname, readHostnames } from './hostnames.ts';
 import { readDuration } from './limits.ts';
-import { isInherited } from './names.ts';
+import { isInherited, nameFault } from './names.ts';
 import { findCircle } from './needs.ts';
 import type { RawDeployment, RawService } from './raw.ts';
 import { readRoutes } from './routes.ts';
@@ -34,7 +34,8 @@ const DEPLOYMENT_FIELDS: readonly string[] = [
 
 /** Reports to the scope and goes on; the entry counts only if nothing was reported. */
 export function readDeployment(raw: RawDeployment, scope: Scope): ReadDeployment {
-  if (isInherited(scope.name)) scope.fail([], `must not be called ${scope.name}; choose another name`, 'key');
+  const fault = nameFault(scope.name);
+  if (fault) scope.fail([], fault, 'key');
   const written = writtenServices(raw, scope);
   const siblings = [...written.keys()];
   const routes = readRoutes(raw, siblings, scope);

@@ -11,6 +11,17 @@ export function isInherited(name: string): boolean {
   return INHERITED.has(name);
 }
 
+/** Begins the name of the file that all sites share; a deployment's file is `<name>.conf` beside it. */
+const SHARED_FILE = '00-berth-';
+
+/** Why no deployment may have this name; undefined for any other. */
+export function nameFault(name: string): string | undefined {
+  if (isInherited(name)) return `must not be called ${name}; choose another name`;
+  if (name.startsWith(SHARED_FILE))
+    return `must not start with ${SHARED_FILE}, as nginx's own files do; choose another name`;
+  return undefined;
+}
+
 /** `..` or `.git` (in any case) as a part of a path. */
 export function hasBadPart(path: string): boolean {
   return path.split('/').some((part) => part === '..' || part.toLowerCase() === '.git');

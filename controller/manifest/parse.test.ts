@@ -52,7 +52,7 @@ deployments:
     services:
       web: { repo: https://github.com/ao2395/caresync, path: client, port: 2998 }
       api: { repo: https://github.com/ao2395/caresync, path: ./server/, port: 2999 }
-      db: { image: "postgres:16", pull: always, port: 2997, volumes: { data: /var/lib/data/ } }
+      db: { image: "postgres:16", pull: missing, port: 2997, volumes: { data: /var/lib/data/ } }
     routes:
       /: web
       /api/: { service: api, strip: true }
@@ -70,7 +70,7 @@ deployments:
       ['api', 'server', 2999, true, 'rolling'],
       ['db', '.', 2997, false, 'recreate'],
     ]);
-    expect(entry?.services[2]?.source).toEqual({ kind: 'image', image: 'postgres:16', pull: 'always' });
+    expect(entry?.services[2]?.source).toEqual({ kind: 'image', image: 'postgres:16' });
     expect(entry?.services[2]?.volumes).toEqual({ data: '/var/lib/data' });
   });
 

@@ -1,4 +1,5 @@
 /** Entry of the file + heads of its sources → the deployment that is desired, with image keys and spec hashes. */
+import { normaliseReference } from '../clients/engine/reference.ts';
 import type { SourceHead } from '../clients/types.ts';
 import type { DesiredDeployment, DesiredService, ImageWant, InstanceSpec } from '../core/types.ts';
 import type { KeyedHash } from './keyed-hash.ts';
@@ -73,7 +74,7 @@ function imageOf(
   hash: KeyedHash,
 ): ImageWant {
   if (source.kind === 'image')
-    return { key: source.image, deployment, service: name, from: { kind: 'pull' } };
+    return { key: normaliseReference(source.image), deployment, service: name, from: { kind: 'pull' } };
   const tag = `${head.tree.slice(0, 12)}-${hash(build)}`;
   return {
     key: `berth/${deployment}-${name}:${tag}`,

@@ -24,7 +24,9 @@ export function readSource(raw: RawService, at: Path, scope: Scope): ServiceEntr
         scope.fail([...at, field], 'has no meaning for a ready `image`; remove it', 'key');
     }
     if (repo !== undefined) scope.fail([...at, 'image'], 'stands beside `repo`; keep one of the two', 'key');
-    return { kind: 'image', image, pull: raw.pull ?? 'missing' };
+    if (raw.pull === 'always')
+      scope.fail([...at, 'pull'], 'is not supported by this version; name a version or a digest in `image`');
+    return { kind: 'image', image };
   }
   const wrongAlready = scope.broken([]) || ['repo', 'image'].some((field) => scope.broken([...at, field]));
   if (repo === undefined && !wrongAlready)

@@ -15,7 +15,7 @@ export interface ServiceEntry {
         readonly repo: string;
         readonly ref: { readonly branch?: string; readonly tag?: string; readonly commit?: string };
       }
-    | { readonly kind: 'image'; readonly image: string; readonly pull: 'missing' | 'always' };
+    | { readonly kind: 'image'; readonly image: string };
   /** Relative, normalised, no leading `./`; `.` is the root. */
   readonly path: string;
   readonly build: BuildSpec;

@@ -8,9 +8,9 @@ import type { Desired, Kind } from '../../controller/core/types.ts';
 import { createKinds } from '../../controller/kinds/index.ts';
 import { type Backoff, createBackoff } from '../../controller/loop/backoff.ts';
 import { type Report, reconcile } from '../../controller/loop/reconcile.ts';
-import { record } from '../../controller/loop/record.ts';
+import { beingDeleted, record } from '../../controller/loop/record.ts';
 import { fingerprints } from '../../controller/loop/runner.ts';
-import { connect, ledTo, type Outside } from './world.ts';
+import { answers, connect, ledTo, type Outside } from './world.ts';
 
 export class Crash extends Error {}
 
@@ -40,6 +40,7 @@ export function rulesIn(outside: Outside): RolloutRules {
   return {
     ports: { first: 3000, last: 3999 },
     busyPorts: new Set([...outside.foreignPorts, ...published.map(({ row }) => row.port ?? 0)]),
+    nginxPorts: outside.nginxPorts,
     drainMs: DRAIN_MS,
     workerShutdownMs: 10_000,
     keepImages: 2,
@@ -71,7 +72,7 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
     const { deployment, service } = found.row;
     if (deployment === '') violations.push(`took down the foreign ${key}`);
     const led = ledTo(outside, deployment)[service] ?? [];
-    if (led.includes(key) && present.has(deployment))
+    if (led.includes(key) && present.has(deployment) && answers(outside, found))
       violations.push(`took down ${key} while nginx leads to it`);
   };
 
@@ -95,7 +96,7 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
           rules: async () => rulesIn(outside),
           limits: async () => ({
             maxDeletions: 3,
-            approved: new Set(approved),
+            released: new Set([...approved, ...beingDeleted(clients.store.state)]),
             backoff: backoff.waits(fingerprints({ desired })),
           }),
         },
@@ -128,5 +129,5 @@ export async function planOf(outside: Outside, desired: Desired): Promise<Return
     kinds.map(async (kind) => [kind.name, await kind.observe(new AbortController().signal)]),
   );
   const plan = makePlan(kinds, desired, Object.fromEntries(seen), rulesIn(outside));
-  return guard(plan, desired.commit, { maxDeletions: 3, approved: new Set(), backoff: new Map() });
+  return guard(plan, desired.commit, { maxDeletions: 3, released: new Set(), backoff: new Map() });
 }

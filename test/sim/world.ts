@@ -49,6 +49,8 @@ export interface Outside {
   /** What nginx runs: a snapshot of `files`, or nothing while it is down. */
   live: Map<string, string> | undefined;
   foreignPorts: Set<number>;
+  /** Some other nginx listens on these. */
+  nginxPorts: Set<number>;
   state: State;
 }
 
@@ -64,6 +66,7 @@ export function newOutside(): Outside {
     files: new Map(),
     live: undefined,
     foreignPorts: new Set([3001]),
+    nginxPorts: new Set([3003]),
     state: EMPTY_STATE,
   };
 }
@@ -184,7 +187,9 @@ function portTaken(outside: Outside, port: number): boolean {
   const up = [...outside.containers.values()].filter(
     ({ row }) => row.state !== 'exited' && row.state !== 'created',
   );
-  return outside.foreignPorts.has(port) || up.some(({ row }) => row.port === port);
+  return (
+    outside.foreignPorts.has(port) || outside.nginxPorts.has(port) || up.some(({ row }) => row.port === port)
+  );
 }
 
 function create(outside: Outside, want: InstanceWant): void {
@@ -350,6 +355,7 @@ function archiverIn(outside: Outside, step: Step): Archiver {
     state: ({ key }) => (outside.archives.has(key) ? 'archived' : 'ready'),
     start: ({ key }) =>
       void step(`archive.write ${key}`, async () => void outside.archives.add(key)).catch(() => {}),
+    setAside: ({ key }) => step(`archive.setAside ${key}`, async () => void outside.archives.delete(key)),
     close: async () => {},
   };
 }

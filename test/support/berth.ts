@@ -80,6 +80,7 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
   let session: Session;
   let stop: AbortController;
   let passes: Promise<void>;
+  let isOpen = false;
   const open = async (): Promise<void> => {
     stop = new AbortController();
     session = await openSession(settings, {
@@ -96,8 +97,11 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
       stop.signal,
     );
     passes = runner.run(stop.signal);
+    isOpen = true;
   };
   const close = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
     stop.abort();
     await passes;
     await session.close();
@@ -159,12 +163,14 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
     },
     async tearDown() {
       try {
+        if (!isOpen) await open();
         await berth.commit({ 'deployments.yaml': 'deployments: {}\n' });
         await berth.converged();
         expectNothingLeft(await left(owner, dataDir));
       } finally {
         await close();
         await killNginx(dataDir);
+        await sweep(owner);
         await rm(dataDir, { recursive: true, force: true });
       }
     },
@@ -234,6 +240,33 @@ export async function left(owner: string, dataDir: string): Promise<readonly str
     ...Object.keys(state.removals ?? {}),
   ];
   return [...found, ...rows.map((row) => `state row ${JSON.stringify(row)}`)];
+}
+
+/** After a test that failed half-way, so that the next one does not meet its containers. */
+async function sweep(owner: string): Promise<void> {
+  const filter = ['--filter', `label=berth.owner=${owner}`];
+  for (const [list, remove] of [
+    [
+      ['ps', '-aq'],
+      ['rm', '-fv'],
+    ],
+    [
+      ['network', 'ls', '-q'],
+      ['network', 'rm'],
+    ],
+    [
+      ['volume', 'ls', '-q'],
+      ['volume', 'rm', '-f'],
+    ],
+    [
+      ['images', '-q'],
+      ['rmi', '-f'],
+    ],
+  ] as const) {
+    const { stdout } = await run('docker', [...list, ...filter]);
+    const ids = [...new Set(stdout.split('\n').filter((id) => id !== ''))];
+    if (ids.length > 0) await run('docker', [...remove, ...ids]);
+  }
 }
 
 function expectNothingLeft(found: readonly string[]): void {

@@ -11,5 +11,5 @@ const server = createServer((request, response) => {
   else if (request.url === '/patients') response.end(JSON.stringify(patients));
   else response.writeHead(404).end('{"error":"there is nothing here"}');
 });
-server.listen(Number(process.env.PORT ?? 4000));
+server.listen(Number(process.env.PORT ?? 3000));
 process.on('SIGTERM', () => server.close());
