@@ -22,18 +22,22 @@ export interface RedactingLog extends Log {
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
+export type LogForm = 'plain' | 'json';
+
 /** A shorter text would blot out innocent words. */
 const MIN_SECRET_LENGTH = 6;
 
-/** Writes to `write` (stdout by default) what is at least at `level`. */
+/** Writes to `write` (stdout by default) what is at least at `level`, as lines for a person or as JSON for a program. */
 export function createLog(
   level: Level,
   write: (line: string) => void = (line) => process.stdout.write(line),
+  form: LogForm = 'plain',
 ): RedactingLog {
+  const format = form === 'json' ? asJson : plain;
   const secrets = new Set<string>();
   const logger = pino(
     { level, base: null, timestamp: () => `,"time":${Date.now()}` },
-    { write: (json: string) => write(`${blot(plain(json), secrets)}\n`) },
+    { write: (json: string) => write(`${blot(format(json), secrets)}\n`) },
   );
   const at =
     (name: Level) =>
@@ -57,7 +61,10 @@ interface Event {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** pino's numbers for levels that deserve a word. */
+/** pino's numbers. */
+const LEVELS: Readonly<Record<number, Level>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
+
+/** Those that deserve a word in a line for a person. */
 const WORDS: Readonly<Record<number, string>> = { 20: 'debug: ', 40: 'warning: ', 50: 'error: ' };
 
 function plain(json: string): string {
@@ -68,6 +75,12 @@ function plain(json: string): string {
   const below = (stack ?? '').split('\n').filter((line) => line.trim() !== '');
   const head = `${time} ${WORDS[event.level] ?? ''}${oneLine(event.msg ?? '')}${tail.join('')}`;
   return [head, ...below.map((line) => `    ${oneLine(line.trim())}`)].join('\n');
+}
+
+function asJson(json: string): string {
+  const { level, time, msg, fields }: Event = JSON.parse(json);
+  const word = LEVELS[level] ?? 'info';
+  return JSON.stringify({ at: new Date(time).toISOString(), level: word, message: msg ?? '', ...fields });
 }
 
 function flat(fields: LogFields): Record<string, string> {

@@ -48,7 +48,10 @@ function tell(report: Report | undefined, { done, errors, json, io }: End): numb
   const held = report?.plan?.held ?? [];
   const reasons = [...new Set([...troubles(report, errors), ...problems])];
   if (report?.desired && held.length > 0) reasons.push(explainHold(held, report.desired.commit));
-  if (!done) reasons.push('the time is up: something is still under way');
+  if (!done) {
+    const moving = statuses.filter(({ status }) => status === 'building').map(({ name }) => name);
+    reasons.push(`the time is up: ${moving.join(', ') || 'something'} is still under way`);
+  }
   const ok = done && reasons.length === 0 && statuses.every(({ status }) => status !== 'failed');
   if (json) io.print(JSON.stringify({ ok, commit: report?.desired?.commit, deployments: statuses, reasons }));
   else {

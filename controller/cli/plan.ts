@@ -1,9 +1,11 @@
 /** `berth plan`: what a pass would do, changing nothing; it may run beside a controller. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStore } from '../clients/store.ts';
+import { StalledError } from '../core/errors.ts';
 import { explain, explainHold } from '../core/explain.ts';
 import type { Step } from '../core/step.ts';
 import type { Action } from '../core/types.ts';
@@ -23,6 +25,10 @@ export async function plan(
   settings: Settings,
   { json, io }: JsonOption & { readonly io: Io },
 ): Promise<number> {
+  if (settings.embedded && !existsSync(settings.configRepo))
+    throw new StalledError(
+      `there is no config repo at ${settings.configRepo} yet: \`berth start\` makes one`,
+    );
   const cacheDir = await mkdtemp(join(tmpdir(), 'berth-plan-'));
   try {
     return tell(await look(settings, cacheDir, io), { json, io });

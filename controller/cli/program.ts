@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { StalledError, TransientError } from '../core/errors.ts';
 import { parseDuration } from '../manifest/units.ts';
 import { readSettings, type Settings } from '../settings.ts';
+import { HELP } from './help.ts';
 import type { Io, JsonOption } from './io.ts';
 
 /** Another controller holds the data dir. */
@@ -23,8 +24,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    for (const line of wordsOf(error).split('\n')) io.complain(line);
-    return error instanceof Error && error.name === 'LockHeldError' ? EXIT_HELD : 1;
+    const isHeld = error instanceof Error && error.name === 'LockHeldError';
+    const words = wordsOf(error);
+    if (args.includes('--json')) {
+      const code = isHeld ? 'already-running' : 'failed';
+      io.print(JSON.stringify({ error: { code, message: words } }));
+    } else for (const line of `berth: ${words}`.split('\n')) io.complain(line);
+    return isHeld ? EXIT_HELD : 1;
   }
 }
 
@@ -33,6 +39,7 @@ function createProgram(io: Io, end: (code: number) => void): Command {
     .description('Turns a Git repo into running websites on your own server.')
     .version(version(), '--version')
     .helpOption('--help')
+    .addHelpText('after', HELP.berth)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.print(text.trimEnd()),
@@ -60,37 +67,37 @@ function createProgram(io: Io, end: (code: number) => void): Command {
 
   add('start', 'run the loop, the API and the admin UI until SIGTERM', async (settings, options) =>
     (await import('./start.ts')).start(settings, { ...options, io }),
-  );
+  ).addHelpText('after', HELP.start);
   add<JsonOption & { timeout: number }>(
     'once',
     'make passes until nothing is left to do or wait for',
     async (settings, { json, timeout }) =>
       (await import('./once.ts')).once(settings, { json, timeoutMs: timeout, io }),
-  ).addOption(
-    new Option('--timeout <duration>', 'give up after this long')
-      .argParser(durationMs)
-      .default(600_000, '10m'),
-  );
-  add(
-    'plan',
-    'print what a pass would do and change nothing (exit 2: there are changes)',
-    async (settings, options) => (await import('./plan.ts')).plan(settings, { ...options, io }),
-  );
+  )
+    .addOption(
+      new Option('--timeout <duration>', 'give up after this long')
+        .argParser(durationMs)
+        .default(600_000, '10m'),
+    )
+    .addHelpText('after', HELP.once);
+  add('plan', 'print what a pass would do, and change nothing', async (settings, options) =>
+    (await import('./plan.ts')).plan(settings, { ...options, io }),
+  ).addHelpText('after', HELP.plan);
   add(
     'approve <commit>',
     'release the deletions that this commit is held for',
     async (settings, { json }, commit) =>
       (await import('./approve.ts')).approve(settings, { commit, json, io }),
-  );
+  ).addHelpText('after', HELP.approve);
   add(
     'validate [file]',
     "check a file; made for the config repo's own CI",
     async (settings, { json }, file) =>
       (await import('./validate.ts')).validate(settings, { file, json, io }),
-  );
-  add('doctor', 'check engine, nginx, git, ports, disk and config repo', async (settings, { json }) =>
+  ).addHelpText('after', HELP.validate);
+  add('doctor', 'check all that a controller needs, and say how to mend it', async (settings, { json }) =>
     (await import('./doctor.ts')).doctor(settings, { json, io }),
-  );
+  ).addHelpText('after', HELP.doctor);
   program
     .command('hash-password')
     .description('read a password from stdin and print its bcrypt hash for BERTH_ADMIN_PASSWORD_HASH')
@@ -120,10 +127,10 @@ function durationMs(text: string): number {
 
 /** An expected error is its sentence; a bug brings its stack. */
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return `berth: ${String(error)}`;
+  if (!(error instanceof Error)) return String(error);
   const expected =
     error instanceof TransientError || error instanceof StalledError || error.name === 'LockHeldError';
-  return expected ? `berth: ${error.message}` : `berth: ${error.stack ?? error.message}`;
+  return expected ? error.message : (error.stack ?? error.message);
 }
 
 function version(): string {

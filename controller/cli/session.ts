@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { takeLock } from '../clients/lock.ts';
 import { openStore } from '../clients/store.ts';
 import { runStep, type Step } from '../core/step.ts';
-import { createLog, type RedactingLog } from '../log.ts';
+import { createLog, type LogForm, type RedactingLog } from '../log.ts';
 import type { Report } from '../loop/reconcile.ts';
 import { createRunner, type Runner } from '../loop/runner.ts';
 import { createWorld, type RealWorld } from '../loop/world.ts';
@@ -20,6 +20,7 @@ export interface Session {
 
 export interface SessionOptions {
   readonly write?: (line: string) => void;
+  readonly logForm?: LogForm;
   readonly onReport?: (report: Report) => void;
   readonly step?: Step;
 }
@@ -27,7 +28,9 @@ export interface SessionOptions {
 /** Throws `LockHeldError` while another controller has the data dir. */
 export async function openSession(settings: Settings, options: SessionOptions = {}): Promise<Session> {
   const { step = runStep, onReport } = options;
-  const log = createLog(settings.log, options.write);
+  const log = createLog(settings.log, options.write, options.logForm);
+  for (const secret of [settings.configToken, settings.jwtSecret, settings.adminPasswordHash])
+    if (secret !== undefined) log.redact(secret);
   const lock = await takeLock(settings.dataDir);
   const store = await openStore(join(settings.dataDir, 'state.json'), { warn: log.warn, step });
   let runner: Runner | undefined;

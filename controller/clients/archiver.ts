@@ -78,7 +78,8 @@ export function createArchiver(options: ArchiverOptions): Archiver {
 }
 
 async function write(volume: Volume, file: string, { engine, dir }: ArchiverOptions): Promise<void> {
-  const beside = `${file}.${process.pid}.tmp`;
+  // Always the same name: what a killed controller left half-written is written over, not left beside.
+  const beside = `${file}.tmp`;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const handle = await open(beside, 'w', 0o600);
   try {

@@ -26,8 +26,8 @@ export interface GitCache {
   readonly place: TreePlace;
   /** Fetches the commit unless it is there; one that can't be used only once. Throws TransientError or StalledError. */
   ensure(commit: string, signal: AbortSignal): Promise<void>;
-  /** Deletes it, unless someone is reading. */
-  remove(): Promise<void>;
+  /** Deletes it, unless someone is reading; whether it did. */
+  remove(): Promise<boolean>;
 }
 
 /** Beyond this many packs reading gets slow; depth-1 fetches leave one each. */
@@ -88,6 +88,7 @@ export function createCache(options: CacheOptions): GitCache {
     remove: () =>
       queue.add(async () => {
         if (readers === 0) await remove();
+        return readers === 0;
       }),
   };
 }

@@ -54,7 +54,10 @@ function fromText(repo: string, stderr: string, because: ErrorOptions): Error {
     );
   }
   if (/not our ref|no such remote ref|unadvertised object/.test(stderr)) {
-    return new StalledError(`repo ${repo}: the commit is not there (any more)`, because);
+    return new StalledError(
+      `repo ${repo}: the commit is not there (any more): correct \`commit\`, or push it again`,
+      because,
+    );
   }
   if (/No space left on device/.test(stderr)) {
     return new TransientError(`repo ${repo}: no space left in the data dir for its cache`, because);

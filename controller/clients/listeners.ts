@@ -13,7 +13,7 @@ export interface Listeners {
 
 /** Ports with a listener on any address, told apart by the name of the process that holds them. */
 export async function listeners(name: string): Promise<Listeners> {
-  const sockets = await socketsOf(name);
+  const sockets = socketsOf(name);
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => table(file)));
   const rows = tables.flat();
   const others = new Set(rows.filter(({ inode }) => !sockets.has(inode)).map(({ port }) => port));

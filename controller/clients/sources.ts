@@ -139,6 +139,14 @@ export function createSources(options: SourcesOptions): Sources {
       const wanted = [...repos.values()].filter((repo) => name === undefined || sameRepo(repo.name, name));
       await Promise.all(wanted.filter((repo) => repo.questions.size > 0).map(request));
     },
+    keepOnly: async (names) => {
+      for (const repo of [...repos.values()]) {
+        if (names.has(repo.name) || repo.looking) continue;
+        // What can't be deleted now stays known, and is tried again by the next poll, which tells.
+        const gone = repo.source === undefined || (await repo.source.cache.remove().catch(() => false));
+        if (gone) repos.delete(repo.name);
+      }
+    },
     settle: async (signal) => {
       while ([...repos.values()].some(pending) && !closing.signal.aborted) {
         const looks = [...repos.values()].flatMap(({ looking }) => looking ?? []);

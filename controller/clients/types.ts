@@ -163,6 +163,8 @@ export interface Sources {
   head(query: SourceQuery): SourceHead;
   /** Looks at every repo in use once more (or the one named); resolves when done. Unused caches are evicted. */
   poll(repo?: string): Promise<void>;
+  /** No entry names any other repo: forgets them and deletes their caches, but for what is still being read. */
+  keepOnly(repos: ReadonlySet<string>): Promise<void>;
   /** Resolves when nothing that was asked for is pending. */
   settle(signal: AbortSignal): Promise<void>;
   /** A bare repository that has this commit, for analysis and `git archive`. Fetches it if it must. */

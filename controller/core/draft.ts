@@ -8,6 +8,7 @@ import type {
   NetworkHave,
   Observed,
   PortHave,
+  Resource,
   VhostHave,
   VolumeHave,
   Wanted,
@@ -75,10 +76,33 @@ export function certain(observed: Observed): Seen | string {
   return seen as Seen;
 }
 
+const NOTHING: Seen = { image: [], network: [], volume: [], port: [], instance: [], vhost: [] };
+
+/** What is seen of each deployment, told apart once: looking through everything for each of them would take its square. */
+export function partsOf(seen: Seen): (deployment: string) => Seen {
+  const parts = new Map<string, Record<keyof Seen, Resource[]>>();
+  for (const [kind, haves] of Object.entries(seen) as [keyof Seen, readonly Resource[]][])
+    for (const have of haves) {
+      const part = parts.get(have.deployment) ?? emptyPart();
+      part[kind].push(have);
+      parts.set(have.deployment, part);
+    }
+  return (deployment) => (parts.get(deployment) as Seen | undefined) ?? NOTHING;
+}
+
+function emptyPart(): Record<keyof Seen, Resource[]> {
+  return { image: [], network: [], volume: [], port: [], instance: [], vhost: [] };
+}
+
 /** One deployment's part of the work. */
 export interface Context {
   readonly deployment: DesiredDeployment;
+  /** What is there of this deployment alone. */
   readonly seen: Seen;
+  /** All there are, by key: an entry may name one that is nobody's. */
+  readonly images: ReadonlyMap<string, ImageHave>;
+  /** Host ports of all instances there are, whoever's. */
+  readonly instancePorts: ReadonlySet<number>;
   readonly rules: RolloutRules;
   readonly allocate: () => number | undefined;
 }

@@ -22,11 +22,12 @@ export function nginxDrain({ vhost, drainMs, workerShutdownMs }: DrainView): Wai
  */
 export function orphanWait(
   orphan: InstanceHave,
-  view: DrainView & { readonly olderAtWork: boolean },
+  view: DrainView & { readonly olderAtWork: boolean; readonly failed: boolean },
 ): Wait | undefined {
-  const { vhost, olderAtWork } = view;
+  const { vhost, olderAtWork, failed } = view;
   if (vhost?.serves[orphan.service]?.includes(orphan.key)) return { why: 'nginx has to let go of it first' };
   if (isBad(orphan)) return undefined;
-  if (olderAtWork) return { why: 'an older version of another service may still use it' };
+  const why = 'an older version of another service may still use it';
+  if (olderAtWork) return { why, ...(failed && { forPerson: true }) };
   return vhost && orphan.port !== undefined ? nginxDrain(view) : undefined;
 }

@@ -30,6 +30,14 @@ export function keepImages(
 /** What must outlive the containers that use it: ports until they are gone, the rest of a gone deployment too. */
 export function keepForLater(draft: Draft, seen: Seen): void {
   const wantedPorts = new Set(draft.ports.map(({ key }) => key));
+  for (const { key: instance, deployment, service, port } of seen.instance) {
+    // Its row may have been lost with the registry.
+    const id = `instance/${instance}`;
+    const stays = draft.standing.has(instance) || draft.kept.has(id) || draft.leaving.get(id)?.wait;
+    if (port === undefined || !stays || wantedPorts.has(String(port))) continue;
+    draft.ports.push({ key: String(port), port, deployment, service, instance });
+    wantedPorts.add(String(port));
+  }
   const containers = new Set(seen.instance.map(({ key }) => key));
   for (const row of seen.port)
     if (containers.has(row.instance) && !wantedPorts.has(row.key)) draft.kept.add(`port/${row.key}`);

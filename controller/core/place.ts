@@ -70,7 +70,7 @@ function addPort(
 
 /** The host port of an instance that has to exist: the one it has, the one reserved for it, or the lowest free one. */
 function placeInstance(
-  { seen, rules, allocate }: Context,
+  { seen, instancePorts, rules, allocate }: Context,
   service: DesiredService,
   want: { readonly key: string; readonly wait?: Wait },
 ): { readonly port?: number; readonly trouble?: string } {
@@ -78,7 +78,7 @@ function placeInstance(
   if (have) return have.port === undefined ? {} : { port: have.port };
   if (!service.routed && service.pinnedPort === undefined) return {};
   if (!service.routed && service.pinnedPort !== undefined) {
-    const held = seen.instance.some(({ port }) => port === service.pinnedPort);
+    const held = instancePorts.has(service.pinnedPort);
     return rules.busyPorts.has(service.pinnedPort) && !held
       ? { trouble: takenMessage(service.pinnedPort) }
       : { port: service.pinnedPort };

@@ -2,7 +2,15 @@
  * Desired × observed → what ought to exist now. Pure: the same worlds give the same answer.
  * One service is decided in `service.ts`; here its answers become resources, for whole deployments.
  */
-import { type Context, certain, type Draft, emptyDraft, type RolloutRules, type Seen } from './draft.ts';
+import {
+  type Context,
+  certain,
+  type Draft,
+  emptyDraft,
+  partsOf,
+  type RolloutRules,
+  type Seen,
+} from './draft.ts';
 import { orphanWait } from './drain.ts';
 import { keepForLater, keepImages } from './keep.ts';
 import { addInstances } from './place.ts';
@@ -15,7 +23,6 @@ import type {
   DesiredService,
   InstanceHave,
   Observed,
-  Resource,
   Verdict,
   VhostHave,
   Wanted,
@@ -34,7 +41,12 @@ export function rollout(desired: Desired, observed: Observed, rules: RolloutRule
   }
   const allocate = createAllocator(rules.ports, takenPorts(desired, seen, rules));
   const deployments = [...desired.deployments].sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const deployment of deployments) rollOut(draft, { deployment, seen, rules, allocate });
+  const images = new Map(seen.image.map((image) => [image.key, image]));
+  const instancePorts = new Set(seen.instance.flatMap(({ port }) => port ?? []));
+  const shared = { images, instancePorts, rules, allocate };
+  const partOf = partsOf(seen);
+  for (const deployment of deployments)
+    rollOut(draft, { deployment, seen: partOf(deployment.name), ...shared });
   keepForLater(draft, seen);
   return draft;
 }
@@ -45,15 +57,11 @@ function takenPorts(desired: Desired, seen: Seen, rules: RolloutRules): readonly
   return [...rules.busyPorts, ...rules.nginxPorts, ...pinned, ...held, ...seen.port.map(({ port }) => port)];
 }
 
-function of<T extends Resource>(haves: readonly T[], deployment: DesiredDeployment): readonly T[] {
-  return haves.filter((have) => have.deployment === deployment.name);
-}
-
 function rollOut(draft: Draft, context: Context): void {
   const { deployment, seen, rules } = context;
-  const instances = of(seen.instance, deployment);
-  const images = of(seen.image, deployment);
-  const vhost = of(seen.vhost, deployment)[0];
+  const { image: images, instance: instances } = seen;
+  const [vhost] = seen.vhost;
+  const earlier = draft.instances.length;
   draft.networks.push({ key: `berth-${deployment.name}`, deployment: deployment.name });
   for (const name of deployment.volumes)
     draft.volumes.push({ key: `berth-${deployment.name}-${name}`, deployment: deployment.name });
@@ -65,7 +73,7 @@ function rollOut(draft: Draft, context: Context): void {
       deployment,
       service,
       instances: instances.filter((have) => have.service === service.name),
-      image: seen.image.find(({ key }) => key === service.version?.image.key),
+      image: context.images.get(service.version?.image.key ?? ''),
       vhost,
       missingNeed: missingNeed(deployment, service, instances),
       drainMs: rules.drainMs,
@@ -76,8 +84,9 @@ function rollOut(draft: Draft, context: Context): void {
     const trouble = addInstances(draft, context, service, decision);
     verdicts.push(trouble ?? decision.verdict);
   }
-  dropOrphans(draft, context, instances, vhost);
-  addVhost(draft, context, serve, verdicts);
+  const failed = verdicts.some(({ status }) => status === 'failed');
+  dropOrphans(draft, context, { instances, vhost, failed });
+  addVhost(draft, context, { serve, verdicts, wants: draft.instances.slice(earlier) });
   draft.verdicts.set(deployment.name, worst(verdicts));
 }
 
@@ -85,16 +94,21 @@ function rollOut(draft: Draft, context: Context): void {
 function dropOrphans(
   draft: Draft,
   { deployment, rules: { drainMs, workerShutdownMs } }: Context,
-  instances: readonly InstanceHave[],
-  vhost: VhostHave | undefined,
+  about: {
+    readonly instances: readonly InstanceHave[];
+    readonly vhost: VhostHave | undefined;
+    /** Some new version failed, so an older one stays at work until a commit or a person acts. */
+    readonly failed: boolean;
+  },
 ): void {
+  const { instances, vhost, failed } = about;
   const names = new Set(deployment.services.map(({ name }) => name));
   const olderAtWork = instances.some(({ key }) => {
     const id = `instance/${key}`;
     return draft.standing.get(key)?.run || draft.kept.has(id) || draft.leaving.get(id)?.wait !== undefined;
   });
   for (const orphan of instances.filter(({ service }) => !names.has(service))) {
-    const wait = orphanWait(orphan, { vhost, drainMs, workerShutdownMs, olderAtWork });
+    const wait = orphanWait(orphan, { vhost, drainMs, workerShutdownMs, olderAtWork, failed });
     draft.leaving.set(`instance/${orphan.key}`, {
       why: 'its service left the entry',
       ...(wait && { wait }),

@@ -45,10 +45,13 @@ export function lookAt(view: ServiceView): Look {
   const byKey = new Map(view.instances.map((instance) => [instance.key, instance]));
   const older = view.instances.filter(({ key }) => !keys.includes(key));
   const fallback = older.some(({ ready }) => ready);
+  // What visitors are led to was ready once, even if this controller has not seen it.
+  const led = new Set(view.vhost?.serves[view.service.name]);
   const failures = new Map<string, string>();
   for (const key of keys) {
     const have = byKey.get(key);
-    const reason = have && (have.gaveUp ?? giveUpReason(have, fallback));
+    const reason =
+      have && (have.gaveUp ?? giveUpReason({ ...have, proven: have.proven || led.has(key) }, fallback));
     if (reason !== undefined) failures.set(key, reason);
   }
   const blocked = blockedBy(view);
@@ -59,7 +62,9 @@ export function lookAt(view: ServiceView): Look {
 function giveUpReason(have: InstanceHave, fallback: boolean): string | undefined {
   if (have.ready || (have.proven && !fallback) || !isBad(have)) return undefined;
   const detail = have.detail ? `: ${have.detail}` : '';
-  if (have.restarts >= GIVE_UP_RESTARTS) return `exited ${have.restarts} times${detail}`;
+  // While it runs once more, the engine doesn't know how it ended; it is given up when it is down again.
+  if (have.restarts >= GIVE_UP_RESTARTS && have.state !== 'running')
+    return `exited ${have.restarts} times${detail}`;
   if (have.state === 'exited' || have.state === 'created' || have.state === 'stopping') return undefined;
   if (have.sinceMs <= have.healthTimeoutMs) return undefined;
   return `was not ready within ${Math.round(have.healthTimeoutMs / 1000)} s${detail}`;

@@ -27,9 +27,10 @@ export function pickServing(view: ServingView): readonly string[] {
   const byKey = new Map(instances.map((instance) => [instance.key, instance]));
   const answers = (key: string): boolean => {
     const have = byKey.get(key);
-    // Someone removed the vhost while it served: what is not known to be bad is likelier to answer than a page.
-    const trusted = view.served === undefined || served.includes(key);
-    return have !== undefined && (have.ready || (trusted && !isBad(have)));
+    if (have === undefined || have.ready) return have !== undefined;
+    // Someone removed the vhost while it served: what was ready before and is not known to be bad may well answer.
+    const trusted = view.served === undefined ? have.proven : served.includes(key);
+    return trusted && !isBad(have);
   };
   // A replica that is missing or restarting comes back on its own port, so leaving it in costs no reload.
   if (keys.some(answers)) return keys.filter((key) => answers(key) || served.includes(key));

@@ -1,12 +1,19 @@
 import type { Context, Draft } from './draft.ts';
-import type { Verdict, VhostWant } from './types.ts';
+import type { InstanceWant, Verdict, VhostWant } from './types.ts';
+
+/** What was decided about the services of a deployment. */
+export interface ServicesDecided {
+  /** Service to the keys of the instances that its visitors are led to. */
+  readonly serve: ReadonlyMap<string, readonly string[]>;
+  readonly verdicts: readonly Verdict[];
+  readonly wants: readonly InstanceWant[];
+}
 
 /** The vhost of a deployment that has a route or a pinned port: where each service's visitors are led now. */
 export function addVhost(
   draft: Draft,
   { deployment, seen, rules }: Context,
-  serve: ReadonlyMap<string, readonly string[]>,
-  verdicts: readonly Verdict[],
+  { serve, verdicts, wants }: ServicesDecided,
 ): void {
   const pinned = deployment.services.flatMap(({ name, routed, pinnedPort }) =>
     routed && pinnedPort !== undefined && !rules.busyPorts.has(pinnedPort)
@@ -16,7 +23,7 @@ export function addVhost(
   if (deployment.routes.length === 0 && pinned.length === 0) return;
   const portOf = new Map(seen.port.map((row) => [row.instance, row.port] as const));
   for (const have of seen.instance) if (have.port !== undefined) portOf.set(have.key, have.port);
-  for (const want of draft.instances) if (want.port !== undefined) portOf.set(want.key, want.port);
+  for (const want of wants) if (want.port !== undefined) portOf.set(want.key, want.port);
   const backends = deployment.services
     .filter(({ routed }) => routed)
     .map(({ name }) => ({

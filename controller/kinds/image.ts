@@ -15,9 +15,11 @@ export function imageKind({ engine, builder }: ImageClients): Kind<ImageHave, Im
   return {
     name: 'image',
     async observe() {
+      // In this order: what is done in between is seen twice, rather than not at all.
+      const rows = builder.rows();
       const ready = await engine.images();
       const there = new Set(ready.map(({ key }) => key));
-      const underWay = builder.rows().filter(({ key }) => !there.has(key));
+      const underWay = rows.filter(({ key }) => !there.has(key));
       return [
         ...ready.map((row) => ({ ...row, state: 'ready' as const })),
         ...underWay.map((row) => ({ ...row, createdMs: 0 })),

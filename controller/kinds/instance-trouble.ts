@@ -1,5 +1,6 @@
 /** What is to be told of an instance that does not answer. The engine's list does not say it, so it is asked one by one. */
 import type { Engine, InstanceRow } from '../clients/engine/types.ts';
+import { lastWords, TAIL_LINES } from './last-words.ts';
 
 export interface Trouble {
   readonly restarts: number;
@@ -14,9 +15,6 @@ export interface Troubles {
   /** Forgets all but what is going down or has ended. */
   keep(rows: readonly InstanceRow[]): void;
 }
-
-/** Of a crash, shown in one line; a stack's first lines say more than its last. */
-const TAIL_LINES = 10;
 
 /**
  * Remembers what an exited container said: that does not change, and a suspended deployment stays so for long. One that
@@ -52,11 +50,9 @@ async function ask(
   const restarts = found?.restarts ?? 0;
   if (!found || row.state === 'created' || (row.state === 'running' && restarts === 0))
     return { restarts, ...(probed !== undefined && { detail: probed }) };
-  const lines = (await engine.tail(row.key, TAIL_LINES))
-    .map(({ text }) => text.trim())
-    .filter((text) => text !== '');
+  const words = lastWords((await engine.tail(row.key, TAIL_LINES)).map(({ text }) => text));
   const how = found.oomKilled ? 'ran out of memory' : `exited with code ${found.exitCode}`;
   // Between two restarts the engine has forgotten the code; what the process wrote last tells more than a probe.
   const what = row.state === 'running' ? 'keeps exiting' : how;
-  return { restarts, detail: [what, lines.join(' | ').slice(0, 400)].filter(Boolean).join(': ') };
+  return { restarts, detail: [what, words].filter(Boolean).join(': ') };
 }

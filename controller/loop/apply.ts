@@ -19,11 +19,12 @@ export async function apply(
     const skip = ({ deployment }: Action): string | undefined =>
       stopped ?? (failed.has(deployment) ? 'an earlier step of its deployment failed' : undefined);
     const due = batch.filter((action) => skip(action) === undefined);
+    const tried = new Set(due);
     const done = due.length > 0 ? await applyBatch(kind, due, signal) : [];
     for (const { action, error } of done) if (error !== undefined) failed.add(action.deployment);
     outcomes.push(...done);
     for (const action of batch) {
-      const skipped = due.includes(action) ? undefined : skip(action);
+      const skipped = tried.has(action) ? undefined : skip(action);
       if (skipped !== undefined) outcomes.push({ action, skipped });
     }
   }

@@ -10,7 +10,7 @@ import type { Undecided } from './reconcile.ts';
 
 export interface DesiredOptions {
   readonly repo: Pick<ConfigRepo, 'head' | 'treeOf'>;
-  readonly sources: Pick<Sources, 'head'>;
+  readonly sources: Pick<Sources, 'head' | 'keepOnly'>;
   readonly read: (
     blob: string,
     bytes: Uint8Array,
@@ -101,6 +101,7 @@ async function resolve(options: DesiredOptions, { commit, manifest, problems }: 
     const message = `there is no directory ${path} in the config repo at ${commit.slice(0, 7)}: commit it, or correct \`path\``;
     return { state: 'failed', error: new StalledError(message) };
   };
+  await options.sources.keepOnly(reposOf(manifest.deployments));
   const sealed = manifest.deployments.flatMap(sealedProblem);
   const stalled = new Set([...manifest.stalled, ...sealed.map(({ deployment }) => deployment)]);
   return {
@@ -111,6 +112,11 @@ async function resolve(options: DesiredOptions, { commit, manifest, problems }: 
     stalled,
     problems: [...problems, ...sealed],
   };
+}
+
+function reposOf(deployments: readonly DeploymentEntry[]): ReadonlySet<string> {
+  const sources = deployments.flatMap(({ services }) => services.map(({ source }) => source));
+  return new Set(sources.flatMap((source) => (source.kind === 'repo' ? [source.repo] : [])));
 }
 
 /** Trees of the config repo's own directories that services name with `repo: .`. */

@@ -38,13 +38,15 @@ export async function record(
 }
 
 function withPass(state: State, report: Report, trigger: string, at: string): State {
-  const lines = report.outcomes
-    .filter(({ skipped }) => skipped === undefined)
-    .map(
-      ({ action, error }) =>
-        `${explain(action)}${error === undefined ? '' : `: failed, ${messageOf(error)}`}`,
-    );
+  const tried = report.outcomes.filter(({ skipped }) => skipped === undefined);
+  const lines = tried.map(
+    ({ action, error }) => `${explain(action)}${error === undefined ? '' : `: failed, ${messageOf(error)}`}`,
+  );
   if (lines.length === 0) return state;
+  const last = state.passes.at(-1);
+  // What fails again and again in one way would push everything else out of the history.
+  if (tried.every(({ error }) => error !== undefined) && last?.lines.join('\n') === lines.join('\n'))
+    return state;
   const pass = { at, commit: report.desired?.commit ?? '', trigger, lines };
   return { ...state, passes: [...state.passes, pass].slice(-KEEP_PASSES) };
 }

@@ -93,12 +93,17 @@ async function onePass(options: RunnerOptions, trigger: string, signal: AbortSig
   const { world, backoff, recorder, log } = options;
   const report = await reconcile(world, signal);
   const fingerprintOf = fingerprints(report);
+  const before = backoff.errors();
   for (const bug of backoff.note(report.outcomes, fingerprintOf)) log.error(bug.stack ?? bug.message);
   backoff.settle(restOf(report));
   for (const outcome of report.outcomes.filter(({ skipped }) => skipped === undefined)) {
     const { action, error } = outcome;
     if (error === undefined) log.info(recount(outcome));
-    else log.warn(`${action.kind} ${action.key} failed: ${messageOf(error)}`);
+    else {
+      // Told once, however often it is tried again.
+      const level = before.get(action.deployment) === messageOf(error) ? 'debug' : 'warn';
+      log[level](`${action.kind} ${action.key} failed: ${messageOf(error)}`);
+    }
   }
   try {
     for (const { deployment, removed } of await record(report, trigger, recorder))
@@ -117,7 +122,7 @@ export function fingerprints({ desired }: Pick<Report, 'desired'>): (deployment:
 }
 
 /** A deployment of which everything was seen and nothing is planned. */
-function restOf({ plan, observed }: Report): (deployment: string) => boolean {
+export function restOf({ plan, observed }: Report): (deployment: string) => boolean {
   if (!plan || doubts(observed).length > 0) return () => false;
   const busy = new Set(plan.actions.map(({ deployment }) => deployment));
   return (deployment) => !busy.has(deployment) && !plan.wanted.frozen.has(deployment);

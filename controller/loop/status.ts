@@ -46,6 +46,8 @@ export function troubles(report: Report | undefined, errors: ReadonlyMap<string,
 export function isSettled({ plan, observed, outcomes }: Report): boolean {
   if (!plan || Object.values(observed).some((seen) => 'uncertain' in seen)) return false;
   if (outcomes.some(({ error, skipped }) => error === undefined && skipped === undefined)) return false;
-  const moving = plan.actions.some(({ wait }) => wait?.forPerson !== true);
-  return !moving && ![...plan.wanted.verdicts.values()].some(({ status }) => status === 'building');
+  if (plan.actions.some(({ wait }) => wait?.forPerson !== true)) return false;
+  // What a person has to mend first is not under way, whatever its rollout would do next.
+  const stalled = new Set(plan.actions.map(({ deployment }) => deployment));
+  return ![...plan.wanted.verdicts].some(([name, { status }]) => status === 'building' && !stalled.has(name));
 }

@@ -17,10 +17,12 @@ const app = (version: string, fields: Readonly<Record<string, unknown>> = {}) =>
 
 const failed = (deployment: string) => world.berth.status(deployment);
 
-test('a build that fails leaves the old version serving, and is tried again only for another commit', async () => {
+test('a build that fails leaves the old version serving, and is not tried again before something of it changes', async () => {
   const repo = world.repo('build');
   const good = dockerApp(world.image, 'v1');
-  const bad = { ...good, Dockerfile: `${good.Dockerfile}RUN echo "cannot find the module" >&2; exit 7\n` };
+  const { Dockerfile, ...rest } = dockerApp(world.image, 'v2');
+  const step = 'ARG MODULE\nRUN test -n "$MODULE" || { echo "cannot find the module" >&2; exit 7; }\n';
+  const bad = { ...rest, Dockerfile: `${Dockerfile}${step}` };
   repo.commit(good);
   await world.deploy({ dbuild: { repo: repo.url } });
   await world.found('dbuild', repo.commit(bad));
@@ -39,9 +41,10 @@ test('a build that fails leaves the old version serving, and is tried again only
   expect(await logs()).toEqual(before);
   expect(failed('dbuild')).toMatchObject({ status: 'failed', stage: 'build' });
 
-  await world.found('dbuild', repo.commit(dockerApp(world.image, 'v2')));
+  await world.deploy({ dbuild: { repo: repo.url, build: { args: { MODULE: 'here' } } } });
   expect(failed('dbuild')).toMatchObject({ status: 'running' });
   expect(await world.body('dbuild.localhost')).toBe('v2 /');
+  expect(await logs()).toHaveLength(before.length + 1);
 });
 
 test('a version that ends at its start leaves the old one serving, and the status says what it said last', async () => {
@@ -84,6 +87,14 @@ test('a version that never answers well leaves the old one serving, and the stat
   await world.deploy({ dsick: app('v1', { health }) });
   expect(failed('dsick')).toMatchObject({ status: 'running' });
   expect(await world.containers('dsick')).toHaveLength(1);
+});
+
+test('a first version that never answers leaves the page that says so', async () => {
+  await world.deploy({ dnew: app('v1', { health: { timeout: '1s' }, env: { DEAF: '1' } }) });
+  expect(failed('dnew')).toMatchObject({ status: 'failed', stage: 'start' });
+  const page = await world.berth.get('dnew.localhost');
+  expect([page.status, page.headers['retry-after']]).toEqual([503, '5']);
+  expect(page.body).toMatch(/being deployed/i);
 });
 
 test('a volume keeps its data when its service is recreated', async () => {

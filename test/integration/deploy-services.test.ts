@@ -39,6 +39,26 @@ test('two services share a hostname by path, and `strip` takes the prefix away',
   expect((await world.containers('dpair')).map(({ Id }) => Id)).toEqual(before);
 });
 
+test('a service that leaves the entry ends after the requests that are under way', async () => {
+  const services = { web: app('front'), old: app('old') };
+  await world.deploy({ dleave: { services, routes: { '/': 'web', '/old/': 'old' } } });
+  const slow = world.body('dleave.localhost', '/old/slow?ms=2000');
+  await world.deploy({ dleave: { services: { web: app('front') }, routes: { '/': 'web' } } });
+  expect(await slow).toBe('old /old/slow?ms=2000');
+  expect(await world.body('dleave.localhost', '/old/x')).toBe('front /old/x');
+  expect(await world.containers('dleave')).toHaveLength(1);
+});
+
+test('another subdomain moves the site without touching the container', async () => {
+  await world.deploy({ dmove: app('v1') });
+  const { Id } = await world.container('dmove');
+  await world.deploy({ dmove: { ...app('v1'), subdomain: 'dmoved', hosts: ['dmoved.example'] } });
+  expect(await world.body('dmoved.localhost')).toBe('v1 /');
+  expect(await world.body('dmoved.example')).toBe('v1 /');
+  expect(await world.body('dmove.localhost')).toMatch(/no site of this name/);
+  expect((await world.container('dmove')).Id).toBe(Id);
+});
+
 test('headers and the size of a request are set without touching the container', async () => {
   await world.deploy({ dhead: app('v1') });
   const { Id } = await world.container('dhead');

@@ -107,6 +107,35 @@ test('a branch that was force-pushed is followed', async () => {
   expect(await world.body('dforced.localhost')).toBe('rewritten /');
 });
 
+test('while its Git server is down a deployment goes on, across a restart too, and its status says so', async () => {
+  const { berth, server } = world;
+  const repo = world.repo('outage');
+  repo.commit(dockerApp(world.image, 'v1'));
+  await world.deploy({ doutage: { repo: repo.url } });
+  const { Id } = await world.container('doutage');
+  const effects = berth.effects.length;
+  const told = () => berth.status('doutage')?.error?.includes('outage') ?? false;
+  server.fault = 'server error';
+  try {
+    await berth.until('the outage is told', told, 20_000);
+    await berth.restart();
+    await berth.until('the outage is told again', told, 20_000);
+    await berth.converged();
+    expect([await world.body('doutage.localhost'), (await world.container('doutage')).Id]).toEqual([
+      'v1 /',
+      Id,
+    ]);
+    expect(berth.effects.slice(effects)).toEqual([]);
+  } finally {
+    server.fault = undefined;
+  }
+  await world.found('doutage', repo.commit(dockerApp(world.image, 'v2')));
+  expect([berth.status('doutage')?.status, await world.body('doutage.localhost')]).toEqual([
+    'running',
+    'v2 /',
+  ]);
+});
+
 test('a `git revert` brings the older version back and builds nothing', async () => {
   const { berth } = world;
   const entry = (version: string) => ({

@@ -262,6 +262,22 @@ describe('a remote in trouble', () => {
 });
 
 describe('the cache', () => {
+  it('is deleted as soon as no entry names its repo, but not while someone reads it', async () => {
+    const commit = blog.commit({ x: '1' });
+    await headOf();
+    await sources.keepOnly(new Set([`${server.url}/blog`]));
+    expect(readdirSync(join(root, 'sources'))).toHaveLength(1);
+    const reading = (await sources.open(`${server.url}/blog`, commit, never)).archive('.', never);
+    await sources.keepOnly(new Set());
+    expect(readdirSync(join(root, 'sources'))).toHaveLength(1);
+    await text(reading);
+    await vi.waitUntil(async () => {
+      await sources.keepOnly(new Set());
+      return readdirSync(join(root, 'sources')).length === 0;
+    });
+    expect(await headOf()).toMatchObject({ state: 'known', commit });
+  });
+
   it('is made anew when it is broken', async () => {
     const commit = blog.commit({ x: '1' });
     await headOf();

@@ -15,7 +15,7 @@ import { ECHO_APP, type Load, startLoad } from '../support/load.ts';
 import { tinyImage } from '../support/tiny-image.ts';
 import { until } from '../support/until.ts';
 
-const KILLS = 8;
+const KILLS = 6;
 /** A redeploy takes about this long on an idle machine, so a kill comes anywhere in it. */
 const KILL_WITHIN_MS = 2_500;
 

@@ -12,24 +12,35 @@ export interface AppSpec {
   readonly pinned?: boolean;
   /** An internal service with a volume, which `web` needs. */
   readonly db?: number;
+  /** Whether `db` keeps its files in a volume; it does unless this says no. */
+  readonly volume?: boolean;
+  /** An internal service that `db`, or else `web`, needs. */
+  readonly cache?: number;
+  /** A second routed service, below /api/. */
+  readonly api?: number;
   readonly header?: number;
   readonly suspend?: boolean;
+  /** What `web` is called. */
+  readonly front?: 'web' | 'site';
+  /** No route leads to it. */
+  readonly internal?: boolean;
+  /** Of its hostname; default its name. */
+  readonly host?: string;
+  /** The source of `web` can't be told, or not any more. */
+  readonly source?: 'pending' | 'failed' | 'last known';
 }
 
 function hash(...parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 8);
 }
 
-function service(
-  app: AppSpec,
-  name: string,
-  image: string,
-  rest: Pick<DesiredService, 'replicas' | 'strategy' | 'needs' | 'routed'> & {
-    readonly volumes: Record<string, string>;
-  },
-): DesiredService {
-  const { volumes, ...options } = rest;
-  const key = `berth/${app.name}-${name}:${image}`;
+interface Options extends Pick<DesiredService, 'replicas' | 'strategy' | 'needs' | 'routed'> {
+  readonly volumes: Readonly<Record<string, string>>;
+}
+
+function service(app: AppSpec, name: string, tag: string, options: Options): DesiredService {
+  const { volumes, ...rest } = options;
+  const key = `berth/${app.name}-${name}:${tag}`;
   const spec = {
     image: key,
     env: {},
@@ -41,58 +52,51 @@ function service(
   };
   const from = {
     kind: 'build' as const,
-    repo: 'https://example.com/r',
-    commit: hash(image),
-    path: '.',
-    build: {},
+    ...{ repo: 'https://example.com/r', commit: hash(tag), path: '.', build: {} },
   };
-  return {
-    name,
-    ...options,
-    version: {
-      image: { key, deployment: app.name, service: name, from },
-      hash: hash(key, app.strategy),
-      spec,
-    },
-  };
+  const image = { key, deployment: app.name, service: name, from };
+  return { name, ...rest, version: { image, hash: hash(spec), spec } };
+}
+
+const INTERNAL: Options = { replicas: 1, strategy: 'rolling', needs: [], routed: false, volumes: {} };
+
+function front(app: AppSpec): DesiredService {
+  const { name, version, behaviour, replicas = 1, strategy = 'rolling', internal = false, source } = app;
+  const need = app.db !== undefined ? ['db'] : app.cache !== undefined ? ['cache'] : [];
+  const options = { replicas, strategy, needs: need, routed: !internal, volumes: {} };
+  const known = service(app, app.front ?? 'web', `${behaviour}-${version}`, options);
+  const pin = app.pinned && !internal ? { pinnedPort: 4000 + name.charCodeAt(0) } : {};
+  const { version: last, ...rest } = { ...known, ...pin };
+  if (source === undefined) return { ...rest, ...(last && { version: last }) };
+  const unknown = { why: 'the remote does not answer', failed: source !== 'pending' };
+  return { ...rest, unknown, ...(source === 'last known' && last && { version: last }) };
+}
+
+function services(app: AppSpec): readonly DesiredService[] {
+  const { name, db, cache, api, volume = true } = app;
+  const files = volume ? { [`berth-${name}-data`]: '/data' } : {};
+  const strategy = volume ? ('recreate' as const) : ('rolling' as const);
+  const needs = cache === undefined ? [] : ['cache'];
+  return [
+    front(app),
+    ...(db === undefined
+      ? []
+      : [service(app, 'db', `good-${db}`, { ...INTERNAL, strategy, needs, volumes: files })]),
+    ...(cache === undefined ? [] : [service(app, 'cache', `good-${cache}`, INTERNAL)]),
+    ...(api === undefined ? [] : [service(app, 'api', `good-${api}`, { ...INTERNAL, routed: true })]),
+  ];
 }
 
 export function deploymentOf(app: AppSpec): DesiredDeployment {
-  const {
-    name,
-    version,
-    behaviour,
-    replicas = 1,
-    strategy = 'rolling',
-    pinned,
-    db,
-    header,
-    suspend = false,
-  } = app;
-  const web = service(app, 'web', `${behaviour}-${version}`, {
-    replicas,
-    strategy,
-    needs: db === undefined ? [] : ['db'],
-    routed: true,
-    volumes: {},
-  });
-  const data = {
-    replicas: 1,
-    strategy: 'recreate' as const,
-    needs: [],
-    routed: false,
-    volumes: { [`berth-${name}-data`]: '/data' },
-  };
-  const services = [
-    { ...web, ...(pinned && { pinnedPort: 4000 + name.charCodeAt(0) }) },
-    ...(db === undefined ? [] : [service(app, 'db', `good-${db}`, data)]),
-  ];
+  const { name, header, suspend = false, internal = false, db, volume = true } = app;
+  const main = { prefix: '/', service: app.front ?? 'web', strip: false };
+  const api = { prefix: '/api/', service: 'api', strip: true };
   return {
     name,
-    hostnames: [`${name}.example.com`],
-    routes: [{ prefix: '/', service: 'web', strip: false }],
-    services,
-    volumes: db === undefined ? [] : ['data'],
+    hostnames: [`${app.host ?? name}.example.com`],
+    routes: [...(app.api === undefined ? [] : [api]), ...(internal ? [] : [main])],
+    services: services(app),
+    volumes: db !== undefined && volume ? ['data'] : [],
     suspend,
     headers: header === undefined ? {} : { 'X-Version': String(header) },
     maxBody: '100m',

@@ -9,8 +9,9 @@ import { createKinds } from '../../controller/kinds/index.ts';
 import { type Backoff, createBackoff } from '../../controller/loop/backoff.ts';
 import { type Report, reconcile } from '../../controller/loop/reconcile.ts';
 import { beingDeleted, record } from '../../controller/loop/record.ts';
-import { fingerprints } from '../../controller/loop/runner.ts';
-import { answers, connect, ledTo, type Outside } from './world.ts';
+import { fingerprints, restOf } from '../../controller/loop/runner.ts';
+import { connect } from './clients.ts';
+import { answers, isUp, ledTo, ledToBefore, type Outside } from './world.ts';
 
 export class Crash extends Error {}
 
@@ -32,18 +33,19 @@ export interface Controller {
 }
 
 export const DRAIN_MS = 4000;
+export const KEEP_IMAGES = 2;
+/** Two at once are held until someone approves. */
+export const MAX_DELETIONS = 1;
 
 export function rulesIn(outside: Outside): RolloutRules {
-  const published = [...outside.containers.values()].filter(
-    ({ row }) => row.state === 'running' && row.port !== undefined,
-  );
+  const published = [...outside.containers.values()].filter(isUp);
   return {
-    ports: { first: 3000, last: 3999 },
+    ports: outside.ports,
     busyPorts: new Set([...outside.foreignPorts, ...published.map(({ row }) => row.port ?? 0)]),
     nginxPorts: outside.nginxPorts,
     drainMs: DRAIN_MS,
     workerShutdownMs: 10_000,
-    keepImages: 2,
+    keepImages: KEEP_IMAGES,
   };
 }
 
@@ -52,6 +54,8 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
   const violations: string[] = [];
   let crashed = false;
   let present: ReadonlySet<string> = new Set();
+  /** Those that stop an old instance before there is a new one, are suspended, or are on no route any more. */
+  let hasty: ReadonlySet<string> = new Set();
 
   const step = async <T>(label: string, effect: () => Promise<T>): Promise<T> => {
     if (crashed) throw new Crash();
@@ -71,9 +75,11 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
     if (found?.row.state !== 'running') return;
     const { deployment, service } = found.row;
     if (deployment === '') violations.push(`took down the foreign ${key}`);
-    const led = ledTo(outside, deployment)[service] ?? [];
-    if (led.includes(key) && present.has(deployment) && answers(outside, found))
+    if (!present.has(deployment) || !answers(outside, found)) return;
+    if ((ledTo(outside, deployment)[service] ?? []).includes(key))
       violations.push(`took down ${key} while nginx leads to it`);
+    if (!hasty.has(deployment) && ledToBefore(outside, deployment, service).includes(key))
+      violations.push(`took down ${key} while an older worker of nginx still sends to it`);
   };
 
   const clients = connect(outside, step, onTakeDown);
@@ -88,6 +94,11 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
     },
     async pass(desired, { unsure, approved = [] } = {}) {
       present = new Set([...desired.deployments.map(({ name }) => name), ...desired.stalled]);
+      const stopsFirst = desired.deployments.filter(
+        ({ suspend, routes, services }) =>
+          suspend || routes.length === 0 || services.some((one) => one.routed && one.strategy === 'recreate'),
+      );
+      hasty = new Set(stopsFirst.map(({ name }) => name));
       const report = await reconcile(
         {
           kinds: kinds.map((kind) => (kind.name === unsure ? blind(kind) : kind)),
@@ -95,7 +106,7 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
           desired: async () => desired,
           rules: async () => rulesIn(outside),
           limits: async () => ({
-            maxDeletions: 3,
+            maxDeletions: MAX_DELETIONS,
             released: new Set([...approved, ...beingDeleted(clients.store.state)]),
             backoff: backoff.waits(fingerprints({ desired })),
           }),
@@ -103,6 +114,7 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
         new AbortController().signal,
       );
       backoff.note(report.outcomes, fingerprints(report));
+      backoff.settle(restOf(report));
       if (!crashed)
         await record(report, 'test', {
           ...{ store: clients.store, step, now: clients.now },
@@ -129,5 +141,9 @@ export async function planOf(outside: Outside, desired: Desired): Promise<Return
     kinds.map(async (kind) => [kind.name, await kind.observe(new AbortController().signal)]),
   );
   const plan = makePlan(kinds, desired, Object.fromEntries(seen), rulesIn(outside));
-  return guard(plan, desired.commit, { maxDeletions: 3, released: new Set(), backoff: new Map() });
+  return guard(plan, desired.commit, {
+    maxDeletions: MAX_DELETIONS,
+    released: new Set(),
+    backoff: new Map(),
+  });
 }

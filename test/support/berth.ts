@@ -115,6 +115,13 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
     }
     throw new Error(`${what}: not within ${timeoutMs} ms\n${log.slice(-40).join('\n')}`);
   };
+  const passTwice = async (): Promise<void> => {
+    for (const turn of [1, 2]) {
+      const last = session.runner.last;
+      session.runner.poke(`test ${turn}`);
+      await until('another pass', (report) => report !== last);
+    }
+  };
   await open();
 
   const berth: Berth = {
@@ -140,13 +147,11 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
       const head = await git('rev-parse', 'HEAD');
       const settled = (report: Report): boolean =>
         isSettled(report) && (report.desired?.commit === head || fileIsBad(report));
+      // The last report may be of a pass that looked before the test did what it did, and so may the one under way.
+      await passTwice();
       await until('it comes to rest', settled);
       const before = effects.length;
-      for (const turn of [1, 2]) {
-        const last = session.runner.last;
-        session.runner.poke(`test ${turn}`);
-        await until('another pass', (report) => report !== last);
-      }
+      await passTwice();
       const more = effects.slice(before);
       if (more.length > 0) throw new Error(`a pass with nothing to do wrote: ${more.join(', ')}`);
       return until('it is at rest', settled);

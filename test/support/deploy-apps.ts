@@ -2,7 +2,7 @@
 
 /**
  * Answers `<VERSION> <url>`. `/env` tells its env, `/ask?url=` what another address answers it, `/keep?word=` appends to
- * a file and `/kept` reads it. `CRASH` makes it end at the start, `SICK` answer 500, `DEAF` listen nowhere.
+ * a file and `/kept` reads it, `/slow?ms=` takes its time. `CRASH` makes it end at the start, `SICK` answer 500, `DEAF` listen nowhere.
  */
 export const APP = `
 const { createServer } = require('node:http');
@@ -18,6 +18,7 @@ const answer = async ({ pathname, searchParams }, url) => {
   if (pathname.endsWith('/env')) return JSON.stringify(process.env);
   if (pathname === '/kept') return existsSync(FILE) ? readFileSync(FILE, 'utf8') : 'nothing';
   if (pathname === '/keep') return appendFileSync(FILE, searchParams.get('word')), 'kept';
+  if (pathname.endsWith('/slow')) await new Promise((done) => setTimeout(done, Number(searchParams.get('ms'))));
   if (pathname !== '/ask') return VERSION + ' ' + url;
   const signal = AbortSignal.timeout(2000);
   return fetch(searchParams.get('url'), { signal }).then((other) => other.text(), () => 'no answer');

@@ -39,6 +39,8 @@ export interface DeployWorld {
   containers(deployment: string): Promise<readonly Docker.ContainerInspectInfo[]>;
   /** The only one. */
   container(deployment: string, service?: string): Promise<Docker.ContainerInspectInfo>;
+  /** Ends a container behind the controller's back, and waits until it is up again and all is done. */
+  haltByHand(container: Docker.ContainerInspectInfo | undefined, how: 'kill' | 'remove'): Promise<void>;
   body(hostname: string, path?: string, port?: number): Promise<string>;
   end(): Promise<void>;
 }
@@ -91,6 +93,16 @@ export async function deployWorld(env: Readonly<Record<string, string>> = {}): P
       const [only] = found;
       if (!only || found.length > 1) throw new Error(`${found.length} containers of ${deployment}`);
       return only;
+    },
+    async haltByHand(container, how) {
+      if (!container) throw new Error('there is no such container');
+      const before = berth.effects.length;
+      const started = `engine.start ${container.Name.slice(1)}`;
+      await run('docker', how === 'kill' ? ['kill', container.Id] : ['rm', '--force', container.Id]);
+      await berth.until('it is started again', () => berth.effects.slice(before).includes(started));
+      const during = berth.session.runner.last;
+      await berth.until('that pass has ended', (report) => report !== during);
+      await berth.converged();
     },
     body: async (hostname, path, port) => (await berth.get(hostname, path, port)).body,
     async end() {

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { emptyDraft } from '../core/draft.ts';
+import type { Action, Wait } from '../core/types.ts';
+import type { Report } from './reconcile.ts';
+import { isSettled } from './status.ts';
+
+const desired = { commit: 'c1', deployments: [], stalled: new Set<string>(), problems: [] };
+
+/** `blog` is being rolled out, and its next step waits. */
+function waiting(wait: Wait): Report {
+  const verdicts = new Map([['blog', { status: 'building', stage: 'starting' } as const]]);
+  const create: Action = {
+    ...{ verb: 'create', kind: 'instance', key: 'blog-web-1', deployment: 'blog' },
+    ...{ why: 'new service', wait },
+  };
+  const plan = { actions: [create], wanted: { ...emptyDraft(desired), verdicts }, held: [] };
+  const observed = { image: [], network: [], volume: [], port: [], instance: [], vhost: [] };
+  return { desired, problems: [], observed, plan, outcomes: [] };
+}
+
+test('what waits for time is under way', () => {
+  expect(isSettled(waiting({ why: 'drains', ms: 5 }))).toBe(false);
+});
+
+test('what waits for a person is at rest, so that `once` ends and tells it', () => {
+  expect(isSettled(waiting({ why: 'stalled: a container has its name', forPerson: true }))).toBe(true);
+});
