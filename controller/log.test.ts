@@ -73,3 +73,17 @@ test('a value that has no JSON is shown all the same', () => {
   log.info('odd', { ring, big: 10n, none: undefined });
   expect(lines[0]?.slice(9)).toBe('odd ring=[object Object] big=10\n');
 });
+
+test('as JSON an event is one object with time, level, message and fields, and no secret', () => {
+  const lines: string[] = [];
+  const log = createLog('info', (line) => lines.push(line), 'json');
+  log.redact('s3cret"token');
+  log.warn('no luck with s3cret"token', { commit: 'abc' });
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? '')).toEqual({
+    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    level: 'warn',
+    message: 'no luck with [redacted]',
+    commit: 'abc',
+  });
+});

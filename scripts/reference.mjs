@@ -41,8 +41,9 @@ function defaultOf(field) {
 function rows(properties, prefix = '') {
   return Object.entries(properties).flatMap(([name, raw]) => {
     const field = resolve(raw);
+    const choice = field.enum?.length > 1 ? ` One of ${field.enum.map(shown).join(', ')}.` : '';
     const example = field.examples ? ` Example: ${shown(field.examples[0])}.` : '';
-    const row = `| \`${prefix}${name}\` | ${defaultOf(field)} | ${cell(field.description)}${example} |`;
+    const row = `| \`${prefix}${name}\` | ${defaultOf(field)} | ${cell(field.description)}${choice}${example} |`;
     return [row, ...rows(field.properties ?? {}, `${prefix}${name}.`)];
   });
 }

@@ -15,7 +15,9 @@ export function newsOf(
   for (const message of troubles(report, errors)) news.set(message, 'warn');
   for (const { message } of report.problems) news.set(message, 'warn');
   for (const status of statusOf(report, errors)) {
-    if (status.error !== undefined && news.has(status.error)) continue;
+    // One engine that is out of sight is one line, not one for each deployment.
+    const unseen = status.error !== undefined && report.plan?.wanted.frozen.get(status.name) === status.error;
+    if (unseen || (status.error !== undefined && news.has(status.error))) continue;
     const line = lineOf(status, http);
     if (line !== undefined) news.set(line, status.error === undefined ? 'info' : 'warn');
   }

@@ -27,6 +27,8 @@ export async function once(
   const { runner, log, real } = session;
   const timer = setTimeout(() => stop.abort(), timeoutMs);
   try {
+    // What is known of a remote may be old; that it can't be asked is among the problems of the pass.
+    await real.config.poll(stop.signal).catch(() => undefined);
     startTriggers(real, { intervalMs: settings.intervalMs, poke: runner.poke, log }, stop.signal);
     await runner.run(stop.signal);
   } finally {

@@ -1,7 +1,7 @@
 /** `berth start`: the loop and the API until SIGTERM. */
 import { createServer } from 'node:http';
 import { createApp } from '../api/app.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, StalledError } from '../core/errors.ts';
 import type { Report } from '../loop/reconcile.ts';
 import { troubles } from '../loop/status.ts';
 import { startTriggers } from '../loop/triggers.ts';
@@ -41,7 +41,10 @@ export async function start(
     );
     end();
   });
-  const api = await listen(settings, session);
+  const api = await listen(settings, session).catch(async (error: unknown) => {
+    await session.close();
+    throw error;
+  });
   try {
     await adminHash(settings, {
       step: real.clients.step,
@@ -91,9 +94,12 @@ async function listen(
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(
-        new Error(`BERTH_LISTEN=${at(settings.listen)} can't be listened on (${cause.code}): set another`, {
-          cause,
-        }),
+        new StalledError(
+          `BERTH_LISTEN=${at(settings.listen)} can't be listened on (${cause.code}): set another`,
+          {
+            cause,
+          },
+        ),
       ),
     );
     server.listen(settings.listen.port, settings.listen.host, resolve);

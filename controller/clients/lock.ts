@@ -8,6 +8,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync,
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StalledError } from '../core/errors.ts';
 
 export interface Lock {
   /** Resolves when the lock file was removed or replaced: another controller could start then, so this one must end. */
@@ -33,10 +34,9 @@ const PID_WAIT_MS = 500;
 
 /** Takes `<dir>/lock`, making the directory if need be. Throws `LockHeldError`, or an error that names what is missing. */
 export async function takeLock(dir: string): Promise<Lock> {
-  await mkdir(dir, { recursive: true });
   const path = join(dir, 'lock');
   for (;;) {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+    const fd = await openLock(dir, path);
     try {
       if (!(await flock(fd))) throw new LockHeldError(dir, await holderOf(path));
       if (await leadsTo(path, fd)) {
@@ -49,6 +49,17 @@ export async function takeLock(dir: string): Promise<Lock> {
       throw error;
     }
     closeSync(fd);
+  }
+}
+
+async function openLock(dir: string, path: string): Promise<number> {
+  try {
+    await mkdir(dir, { recursive: true });
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    const advice = 'give this user the right to write there, or set BERTH_DATA_DIR to another directory';
+    throw new StalledError(`the data dir ${dir} can't be used (${code}): ${advice}`, { cause });
   }
 }
 

@@ -206,8 +206,10 @@ export interface ConfigRepo {
   treeOf(commit: string, path: string): Promise<string | undefined>;
   /** For `repo: .`: analysis and archive from its own objects. */
   open(commit: string): Promise<SourceTree>;
-  /** Looks at the remote (nothing to do for a local one). */
+  /** Looks at the remote (nothing to do for a local one). Throws as `head` does, and what is known stays in force. */
   poll(signal: AbortSignal): Promise<void>;
+  /** Why the last `poll` failed; undefined once one went well. */
+  readonly trouble: string | undefined;
   /** Calls back soon after the branch moves locally. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
 }

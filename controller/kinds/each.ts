@@ -2,11 +2,11 @@ import type { Action, Outcome } from '../core/types.ts';
 
 /**
  * Applies actions one by one, at most `width` at a time; each succeeds or fails for itself. `apply` may say what it did,
- * where the verb does not.
+ * where the verb does not. After the signal none is begun, so that a controller which has to end need not wait for all.
  */
 export async function applyEach<Want>(
   actions: readonly Action<Want>[],
-  width: number,
+  { width, signal }: { readonly width: number; readonly signal: AbortSignal },
   apply: (action: Action<Want>) => Promise<unknown>,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
@@ -14,6 +14,10 @@ export async function applyEach<Want>(
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { action, index } = next;
+      if (signal.aborted) {
+        outcomes[index] = { action, skipped: 'the controller is stopping' };
+        continue;
+      }
       outcomes[index] = await apply(action).then(
         (did) => (typeof did === 'string' ? { action, did } : { action }),
         (error: unknown) => ({ action, error }),

@@ -26,8 +26,8 @@ export function imageKind({ engine, builder }: ImageClients): Kind<ImageHave, Im
       ];
     },
     diff,
-    apply: (actions) =>
-      applyEach(actions, 4, async ({ verb, key, want }) => {
+    apply: (actions, signal) =>
+      applyEach(actions, { width: 4, signal }, async ({ verb, key, want }) => {
         if (verb !== 'delete' && want) {
           builder.start(want);
           return 'queued';

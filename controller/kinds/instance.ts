@@ -51,8 +51,10 @@ export function instanceKind(clients: InstanceClients): Kind<InstanceHave, Insta
       return Promise.all(rows.map((row) => see(row, clients, { troubles, proofs })));
     },
     diff,
-    apply: (actions) =>
-      applyEach(actions, WIDTH, (action) => applyOne(action, clients, { troubles, proofs })),
+    apply: (actions, signal) =>
+      applyEach(actions, { width: WIDTH, signal }, (action) =>
+        applyOne(action, clients, { troubles, proofs }),
+      ),
   };
 }
 

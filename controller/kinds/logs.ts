@@ -14,7 +14,7 @@ export function logsKind(files: LogFiles): Kind<Resource, never> {
         .filter(({ deployment }) => !wanted.present.has(deployment))
         .flatMap((have) => removal('logs', have, wanted))
         .map((action) => (othersLeft(observed, action.deployment) ? { ...action, wait: LAST } : action)),
-    apply: (actions) => applyEach(actions, 1, ({ key }) => files.remove(key)),
+    apply: (actions, signal) => applyEach(actions, { width: 1, signal }, ({ key }) => files.remove(key)),
   };
 }
 

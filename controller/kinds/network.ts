@@ -20,8 +20,8 @@ export function networkKind(
         because: () => 'its services talk over it',
       }),
     // One at a time: each picks a subnet that no network has.
-    apply: (actions) =>
-      applyEach(actions, 1, ({ verb, key, deployment }) =>
+    apply: (actions, signal) =>
+      applyEach(actions, { width: 1, signal }, ({ verb, key, deployment }) =>
         verb === 'create' ? engine.createNetwork(key, deployment) : engine.removeNetwork(key),
       ),
   };

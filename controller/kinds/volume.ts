@@ -33,9 +33,9 @@ export function volumeKind({ engine, archiver }: VolumeClients): Kind<VolumeHave
       });
       return actions.map((action) => whileArchiving(action, stateOf.get(action.key)));
     },
-    apply: async (actions) => {
+    apply: async (actions, signal) => {
       const rows = new Map((await engine.volumes()).map((row) => [row.key, row]));
-      return applyEach(actions, 2, async ({ verb, key, deployment }) => {
+      return applyEach(actions, { width: 2, signal }, async ({ verb, key, deployment }) => {
         const row = rows.get(key);
         if (verb === 'create') return engine.createVolume(key, deployment);
         if (verb === 'update') return row && archiver.setAside(row);

@@ -9,7 +9,7 @@ import type { LastGood } from './last-good.ts';
 import type { Undecided } from './reconcile.ts';
 
 export interface DesiredOptions {
-  readonly repo: Pick<ConfigRepo, 'head' | 'treeOf'>;
+  readonly repo: Pick<ConfigRepo, 'head' | 'treeOf' | 'trouble'>;
   readonly sources: Pick<Sources, 'head' | 'keepOnly'>;
   readonly read: (
     blob: string,
@@ -36,8 +36,15 @@ export function createDesiredReader(
     const found = await inForce(options, known, signal);
     if (!('commit' in found)) return found;
     known = found;
-    return resolve(options, known);
+    return resolve(options, withTrouble(options.repo, known));
   };
+}
+
+/** A remote that can't be asked is told of, although what is known of it stays in force. */
+function withTrouble({ trouble }: Pick<ConfigRepo, 'trouble'>, found: InForce): InForce {
+  if (trouble === undefined || found.problems.some(({ message }) => message === trouble)) return found;
+  const message = `${trouble} (commit ${found.commit.slice(0, 7)} stays in force)`;
+  return { ...found, problems: [{ deployment: '', message }, ...found.problems] };
 }
 
 async function inForce(

@@ -31,18 +31,18 @@ export function startTriggers(
     .catch(warn);
   let polling: Promise<void> | undefined;
   const poll = async (): Promise<void> => {
-    await Promise.all([config.poll(signal).catch(warn), sources.poll().catch(warn)]);
+    // A config repo that can't be asked is among the problems of every pass until it can.
+    await Promise.all([config.poll(signal).catch(() => undefined), sources.poll().catch(warn)]);
     polling = undefined;
     poke('timer');
   };
   const tick = async (): Promise<void> => {
     while (!signal.aborted) {
-      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
       polling ??= poll();
       // A remote that takes its time must not keep this machine from being looked at.
       const late = sleep(PATIENCE_MS, 'late', { ref: false });
       if ((await Promise.race([polling, late])) === 'late') poke('timer');
+      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     }
   };
   void tick();

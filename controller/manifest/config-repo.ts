@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import PQueue from 'p-queue';
 import { createTree, findEntry, treeOid } from '../clients/git-tree.ts';
 import type { ConfigHead, ConfigRepo } from '../clients/types.ts';
-import { TransientError } from '../core/errors.ts';
+import { messageOf, TransientError } from '../core/errors.ts';
 import type { ConfigRepoOptions } from './config-branch.ts';
 import { readConfigFile } from './config-repo-file.ts';
 import { localBranch } from './config-repo-local.ts';
@@ -21,6 +21,7 @@ export async function createConfigRepo(options: ConfigRepoOptions): Promise<Conf
   const queue = new PQueue({ concurrency: 1 });
   const trees = new Map<string, Promise<string | undefined>>();
   let last: ConfigHead | undefined;
+  let trouble: string | undefined;
 
   const headAt = async (commit: string): Promise<ConfigHead> => {
     if (commit !== last?.commit) {
@@ -56,7 +57,19 @@ export async function createConfigRepo(options: ConfigRepoOptions): Promise<Conf
       return known;
     },
     open: async (commit) => createTree(await branch.place(), commit),
-    poll: (signal) => queue.add(() => branch.poll(signal)),
+    poll: (signal) =>
+      queue.add(async () => {
+        try {
+          await branch.poll(signal);
+          trouble = undefined;
+        } catch (error) {
+          if (!signal.aborted) trouble = messageOf(error);
+          throw error;
+        }
+      }),
+    get trouble() {
+      return trouble;
+    },
     watch: (onChange, signal) => branch.watch(onChange, signal),
   };
 }

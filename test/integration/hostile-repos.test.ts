@@ -174,6 +174,24 @@ test('the failed ones rest: nothing is tried again and again', async () => {
   await berth.converged();
 });
 
+test('a directory that becomes a link in a later commit is refused, and what runs goes on', async () => {
+  const app = `require('http').createServer((q, r) => r.end('mine')).listen(process.env.PORT)`;
+  const turncoat = makeRepo(join(root, 'served/turncoat'));
+  turncoat.commit({
+    'app/Dockerfile': `FROM ${await tinyImage()}\nCMD ["node", "-e", ${JSON.stringify(app)}]\n`,
+  });
+  await berth.commit({ 'deployments.yaml': `deployments:\n  xturn: { ${url('turncoat')}, path: app }\n` });
+  await berth.converged();
+  turncoat.commit({ app: { link: root } });
+  await berth.session.real.sources.poll();
+  await berth.until(
+    'it says so',
+    () => berth.status('xturn')?.error?.includes('app is a symbolic link') ?? false,
+  );
+  await berth.converged();
+  expect(await berth.get('xturn.localhost')).toMatchObject({ status: 200, body: 'mine' });
+});
+
 function buildLogs(): readonly string[] {
   const dir = join(berth.dataDir, 'logs');
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) =>

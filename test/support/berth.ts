@@ -12,9 +12,11 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openSession, type Session } from '../../controller/cli/session.ts';
+import { runStep } from '../../controller/core/step.ts';
 import type { Report } from '../../controller/loop/reconcile.ts';
 import { type DeploymentStatus, isSettled, statusOf } from '../../controller/loop/status.ts';
 import { startTriggers } from '../../controller/loop/triggers.ts';
+import { initEmbedded } from '../../controller/manifest/config-embedded.ts';
 import { readSettings, type Settings } from '../../controller/settings.ts';
 
 const run = promisify(execFile);
@@ -122,6 +124,8 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
       await until('another pass', (report) => report !== last);
     }
   };
+  // Not the example that a first start brings: it would be built, and its name may be in use here.
+  await initEmbedded(configDir, { 'deployments.yaml': 'deployments: {}\n' }, runStep);
   await open();
 
   const berth: Berth = {

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export type EngineFault = 'html' | 'partial' | 'half an object' | 'refuses';
+export type EngineFault = 'html' | 'partial' | 'refuses';
 
 export interface EngineProxy {
   /** For `DOCKER_HOST`. */
@@ -27,8 +27,6 @@ const ANSWERS: Readonly<Record<EngineFault, string>> = {
   // Cut off within the first row, as by a daemon that was killed while it wrote.
   partial:
     'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n9\r\n[{"Id":"a\r\n',
-  'half an object':
-    'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\nconnection: close\r\n\r\n{"a":',
   refuses:
     'HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\ncontent-length: 26\r\nconnection: close\r\n\r\n{"message":"disk failure"}',
 };

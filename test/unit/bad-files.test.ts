@@ -56,6 +56,8 @@ const FILES: readonly Row[] = [
   ['B16', 'merge key', 'APP', `deployments:\n  good: &x\n    image: nginx\n  bad:\n    <<: *x\n`, 'deployments/bad/<<: merge keys are not supported'],
   ['B17', '__proto__ at the top', 'FILE', 'deployments: {}\n__proto__: { polluted: 1 }\n', 'yaml:2:1 __proto__: unknown field'],
   ...['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'].flatMap((name): readonly Row[] => [['B17', `a deployment called ${name}`, 'APP', `deployments:\n${GOOD}  ${name}: { image: nginx, polluted: 1 }\n`, `deployments/${name}: must`], ['B17', `a field called ${name}`, 'APP', field(`${name}: { polluted: 1 }`), `deployments/bad/${name}: unknown field`], ['B17', `a variable called ${name}`, 'APP', env(`${name}: x`), `env/${name}: must not be called ${name}`]]),
+  ['B36', 'a deployment whose file would be nginx\'s own', 'APP', `deployments:\n${GOOD}  00-berth-berth: { image: nginx }\n`, "deployments/00-berth-berth: must not start with 00-berth-, as nginx's own files do; choose another name"],
+  ['B36', 'a tag to follow, which this version can not', 'APP', bad('image: nginx\npull: always'), 'deployments/bad/pull: is not supported by this version; name a version or a digest in `image`'],
   ['B17', 'a service called constructor', 'APP', bad('services: { constructor: { image: nginx } }'), 'must not be called constructor'],
   ['B17', 'a volume called constructor', 'APP', field('volumes: { constructor: /data }'), 'must not be called constructor'],
   ['B18', '!!js/function', 'FILE', field('start: !!js/function "x"'), 'bad/start: tag "tag:yaml.org,2002:js/function" is not known'],

@@ -7,6 +7,7 @@ import http from 'node:http';
 import Docker from 'dockerode';
 import { StalledError, TransientError } from '../../core/errors.ts';
 import type { Step } from '../../core/step.ts';
+import { agentForCalls } from './docker-broken.ts';
 import { engineError } from './docker-errors.ts';
 
 export interface Connection {
@@ -36,7 +37,7 @@ export function connect(options: ConnectionOptions): Connection {
   const { dockerHost, owner, step, onError = warn, timeoutMs = 30_000 } = options;
   const { target, host } = address(dockerHost);
   return {
-    calls: new Docker({ ...target, timeout: timeoutMs }),
+    calls: new Docker({ ...target, agent: agentForCalls(), timeout: timeoutMs } as Target),
     streams: new Docker({ ...target, timeout: undefined }),
     host,
     owner,
@@ -50,7 +51,7 @@ export function connect(options: ConnectionOptions): Connection {
 export async function ask<T>(connection: Connection, doing: string, call: () => Promise<T>): Promise<T> {
   const { host, timeoutMs } = connection;
   let timer: NodeJS.Timeout | undefined;
-  // The client's own limit is on silence only, and it never settles a call whose answer is cut off half-way.
+  // The client's own limit is on silence only.
   const late = new Promise<never>((_resolve, reject) => {
     const seconds = Math.ceil(timeoutMs / 1000);
     const error = new TransientError(

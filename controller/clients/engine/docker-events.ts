@@ -39,7 +39,9 @@ export async function watchEvents(
         if (event) onEvent(event);
       }
     } catch (error) {
-      if (!signal.aborted) connection.onError(engineError(error, 'watching events', connection.host));
+      // Told once; that it is still so, every look at the engine tells.
+      if (!signal.aborted && waitMs === FIRST_WAIT_MS)
+        connection.onError(engineError(error, 'watching events', connection.host));
     }
     await pause(waitMs, signal);
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
