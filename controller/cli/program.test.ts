@@ -42,6 +42,23 @@ describe('the frame', () => {
     },
   );
 
+  test.each(['start', 'once', 'plan', 'approve', 'validate', 'doctor'])(
+    'the help of %s tells its exit codes, and no line is wider than a terminal of 120',
+    async (name) => {
+      const { out } = await call([name, '--help']);
+      expect(out).toMatch(/^Exit: 0 /m);
+      for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
+    },
+  );
+
+  test('with --json a failure is JSON too', async () => {
+    const { code, out, err } = await call(['validate', 'nowhere.yaml', '--json']);
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(JSON.parse(out)).toEqual({
+      error: { code: 'failed', message: expect.stringContaining("can't be read (ENOENT)") },
+    });
+  });
+
   test('--version is the one of package.json', async () => {
     expect(await call(['--version'])).toMatchObject({
       code: 0,

@@ -21,7 +21,9 @@ export function makePlan(
   const wanted = rollout(desired, observed, rules);
   const unsure = kinds.flatMap(({ name }) => {
     const seen = observed[name];
-    return seen && 'uncertain' in seen ? [`${name}s could not be read: ${seen.uncertain}`] : [];
+    return seen && 'uncertain' in seen
+      ? [`${name.replace(/s?$/, 's')} could not be read: ${seen.uncertain}`]
+      : [];
   });
   const doubt: Wait | undefined = unsure[0] === undefined ? undefined : { why: unsure[0] };
   const order = new Map(kinds.map(({ name }, index) => [name, index]));

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deployment, image, instance, NEW, planned, RULES, service } from '../../test/support/plan-text.ts';
+import {
+  deployment,
+  image,
+  instance,
+  NEW,
+  OLD,
+  planned,
+  RULES,
+  service,
+} from '../../test/support/plan-text.ts';
 import { makePlan } from './plan.ts';
 import { createAllocator } from './ports.ts';
 
@@ -56,6 +65,7 @@ test('the pinned port of an internal service is its own as long as it holds it',
     hostnames: [],
   });
   const busy = { busyPorts: new Set([5000]) };
+  expect(failure({ wants })).toBeUndefined();
   expect(failure({ wants, rules: busy })).toMatch(/^port 5000 is taken/);
   expect(failure({ wants, rules: busy, instances: [instance(NEW, { port: 5000 })] })).toBeUndefined();
 });
@@ -75,4 +85,26 @@ test.each([
     { ...RULES, ...taken },
   );
   expect(wanted.instances.map((want) => String(want.port))).toEqual([port]);
+});
+
+test('an instance that has to wait for its image holds no port yet', () => {
+  const desired = { commit: 'c', deployments: [deployment()], stalled: new Set<string>(), problems: [] };
+  const nothing = { image: [], network: [], volume: [], port: [], instance: [], vhost: [] };
+  expect(makePlan([], desired, nothing, RULES).wanted.ports).toEqual([]);
+});
+
+test.each([
+  ['an instance that a lost registry does not name', [instance(OLD)], service()],
+  ['a service that pinned it', [], service({ pinnedPort: 3000 })],
+])('no new instance gets the port of %s', (_, instances, web) => {
+  const desired = {
+    ...{
+      commit: 'c',
+      deployments: [deployment({ services: [web] })],
+      stalled: new Set<string>(),
+      problems: [],
+    },
+  };
+  const seen = { image: images, network: [], volume: [], port: [], instance: instances, vhost: [] };
+  expect(makePlan([], desired, seen, RULES).wanted.instances.map(({ port }) => port)).toEqual([3001]);
 });

@@ -152,6 +152,59 @@ const ROWS: readonly (readonly [string, Scene, readonly string[]])[] = [
     [`± instance blog-web-${NEW}  it has to answer (waits until it answers)`],
   ],
   [
+    'W was given up and nothing else is there: nobody is led to it',
+    {
+      ...serving,
+      instances: [{ ...W, ...notYet, state: 'exited', gaveUp: 'exited 5 times' }],
+      vhost: vhost([W]),
+    },
+    ['± vhost blog  nothing answers'],
+  ],
+  [
+    'of two older versions that answer, visitors stay with the one that they are led to',
+    { ...serving, instances: [S, instance('cccccccc', { port: 3004 }), { ...W, ...notYet }] },
+    [
+      `± instance blog-web-${NEW}  it has to answer (waits until it answers)`,
+      `- instance blog-web-cccccccc  replaced by blog-web-${NEW}`,
+    ],
+  ],
+  [
+    'the vhost was removed by hand, W answered before and was not asked yet: it is led to',
+    { wants: deployment(), instances: [{ ...W, ready: false, sinceMs: 0 }] },
+    [
+      `± instance blog-web-${NEW}  it has to answer (waits until it answers)`,
+      `+ vhost blog  blog.localhost leads to blog-web-${NEW}`,
+    ],
+  ],
+  [
+    'the vhost was removed by hand, and W has never answered: the page',
+    { wants: deployment(), instances: [{ ...W, ready: false, proven: false, sinceMs: 0 }] },
+    [
+      `± instance blog-web-${NEW}  it has to answer (waits until it answers)`,
+      '+ vhost blog  blog.localhost shows the deploying page',
+    ],
+  ],
+  [
+    'S was given up but has not stopped yet: nobody is led to it any more',
+    {
+      ...serving,
+      instances: [
+        { ...S, ...notYet, gaveUp: 'was not ready' },
+        { ...W, ...notYet },
+      ],
+    },
+    [
+      `± instance blog-web-${NEW}  it has to answer (waits until it answers)`,
+      `- instance blog-web-${OLD}  replaced by blog-web-${NEW}`,
+      '± vhost blog  shows the deploying page',
+    ],
+  ],
+  [
+    'W is served, so it answered once, even if a restarted controller has not seen that: it may come back',
+    { ...serving, instances: [{ ...W, ...notYet, sinceMs: 60_001 }], vhost: vhost([W]) },
+    [`± instance blog-web-${NEW}  it has to answer (waits until it answers)`],
+  ],
+  [
     'W was stopped by hand: it is started',
     { ...serving, instances: [{ ...W, ready: false, state: 'exited', sinceMs: 0 }], vhost: vhost([W]) },
     [`± instance blog-web-${NEW}  it is stopped and should run`],
