@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SETTINGS, settingsTable } from './settings/table.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { SETTINGS, settingsTable } from './settings-table.ts';
 
 let cwd = '';
 beforeEach(async () => {

@@ -3,8 +3,8 @@
  * Everything that is wrong is told at once, each with its name, its value (never a secret's) and the fix.
  */
 import { join, resolve } from 'node:path';
-import { type Ask, asker } from './settings-ask.ts';
-import { readValues } from './settings-env.ts';
+import { type Ask, asker } from './settings/ask.ts';
+import { readValues } from './settings/env.ts';
 import {
   type Address,
   absolutePath,
@@ -25,7 +25,7 @@ import {
   plainPath,
   portRange,
   repoFile,
-} from './settings-values.ts';
+} from './settings/values.ts';
 
 export interface Settings {
   readonly dataDir: string;

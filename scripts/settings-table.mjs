@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const readme = new URL('../README.md', import.meta.url);
-const { settingsTable } = await import('../dist/settings-table.js').catch(() => {
+const { settingsTable } = await import('../dist/settings/table.js').catch(() => {
   throw new Error('build first: npm run build');
 });
 

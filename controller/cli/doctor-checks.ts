@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { runGit } from '../clients/git.ts';
+import { runGit } from '../clients/git/git.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Settings } from '../settings.ts';
 import { engineFinding } from './doctor-engine.ts';

@@ -1,7 +1,7 @@
 /** Is an address free, or held by a Berth that is running? Anything else on it would keep us from starting. */
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { generationHost } from '../clients/nginx-config.ts';
+import { generationHost } from '../clients/nginx/config.ts';
 import type { Finding } from './finding.ts';
 
 const TIMEOUT_MS = 2000;

@@ -1,7 +1,7 @@
 /** Can the config repo be read, and has it the branch? A remote one is asked for its refs, as the loop will. */
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { GitFailure, runGit } from '../clients/git.ts';
+import { GitFailure, runGit } from '../clients/git/git.ts';
 import type { Settings } from '../settings.ts';
 import type { Finding } from './finding.ts';
 

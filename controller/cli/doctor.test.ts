@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createApp } from '../api/app.ts';
-import { generationHost } from '../clients/nginx-config.ts';
+import { generationHost } from '../clients/nginx/config.ts';
 import { readSettings, type Settings } from '../settings.ts';
 import { engineFinding } from './doctor-engine.ts';
 import { portFinding } from './doctor-ports.ts';

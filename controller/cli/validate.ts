@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { StalledError } from '../core/errors.ts';
 import { parseManifest } from '../manifest/parse.ts';
+import { manifestRules } from '../settings/rules.ts';
 import type { Settings } from '../settings.ts';
-import { manifestRules } from '../settings-rules.ts';
 import type { Io, JsonOption } from './io.ts';
 
 /** One byte more than a file may have, so that the parser still says that it is too big. */

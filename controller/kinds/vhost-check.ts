@@ -1,6 +1,6 @@
 /** What may stand in a vhost: whitelists only, checked again here although the file's own validation came before. */
 
-import { checkOwner, checkPort, show } from '../clients/nginx-words.ts';
+import { checkOwner, checkPort, show } from '../clients/nginx/words.ts';
 import { StalledError } from '../core/errors.ts';
 import type { VhostWant } from '../core/types.ts';
 

@@ -12,7 +12,7 @@ import {
   readHeader,
   siteHeader,
   variables,
-} from '../clients/nginx-words.ts';
+} from '../clients/nginx/words.ts';
 import type { Backend, Route, VhostWant } from '../core/types.ts';
 import { checkVhost } from './vhost-check.ts';
 

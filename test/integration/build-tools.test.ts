@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTree } from '../../controller/clients/git-tree.ts';
+import { createTree } from '../../controller/clients/git/tree.ts';
 import { type BuildWorld, buildWorld } from '../support/build-world.ts';
 import { makeRepo } from '../support/make-repo.ts';
 

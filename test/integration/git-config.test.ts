@@ -15,8 +15,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigRepo } from '../../controller/clients/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
 import { runStep } from '../../controller/core/step.ts';
-import type { ConfigRepoOptions } from '../../controller/manifest/config-branch.ts';
-import { createConfigRepo } from '../../controller/manifest/config-repo.ts';
+import type { ConfigRepoOptions } from '../../controller/manifest/config/branch.ts';
+import { createConfigRepo } from '../../controller/manifest/config/config-repo.ts';
 import { type GitServer, startCanary, startGitServer } from '../support/git-server.ts';
 import { makeRepo, type TestRepo } from '../support/make-repo.ts';
 

@@ -2,7 +2,7 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findMaster } from '../../controller/clients/nginx-processes.ts';
+import { findMaster } from '../../controller/clients/nginx/processes.ts';
 import { type Berth, startBerth } from '../support/berth.ts';
 import { containersOf, docker, identityOf } from '../support/docker.ts';
 import { ECHO_APP } from '../support/load.ts';

@@ -6,7 +6,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findMaster, workersOf } from '../../controller/clients/nginx-processes.ts';
+import { findMaster, workersOf } from '../../controller/clients/nginx/processes.ts';
 import { type Berth, startBerth } from '../support/berth.ts';
 import { type ControllerProcess, startController } from '../support/controller-process.ts';
 import { buildDist } from '../support/dist.ts';

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runNginx } from '../../controller/clients/nginx-command.ts';
+import { runNginx } from '../../controller/clients/nginx/command.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
 import {
   ask,

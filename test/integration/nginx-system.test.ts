@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createNginx } from '../../controller/clients/nginx.ts';
+import { createNginx } from '../../controller/clients/nginx/nginx.ts';
 import type { Nginx } from '../../controller/clients/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
 import { renderVhost } from '../../controller/kinds/vhost-text.ts';

@@ -16,7 +16,7 @@ import { runStep } from '../../controller/core/step.ts';
 import type { Report } from '../../controller/loop/reconcile.ts';
 import { type DeploymentStatus, isSettled, statusOf } from '../../controller/loop/status.ts';
 import { startTriggers } from '../../controller/loop/triggers.ts';
-import { initEmbedded } from '../../controller/manifest/config-embedded.ts';
+import { initEmbedded } from '../../controller/manifest/config/embedded.ts';
 import { readSettings, type Settings } from '../../controller/settings.ts';
 
 const run = promisify(execFile);

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createNginx } from '../../controller/clients/nginx.ts';
+import { createNginx } from '../../controller/clients/nginx/nginx.ts';
 import type { Nginx } from '../../controller/clients/types.ts';
 import type { Step } from '../../controller/core/step.ts';
 import type { VhostWant } from '../../controller/core/types.ts';

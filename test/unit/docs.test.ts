@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../controller/cli/program.ts';
-import { SETTINGS } from '../../controller/settings-table.ts';
+import { SETTINGS } from '../../controller/settings/table.ts';
 import { buildDist } from '../support/dist.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

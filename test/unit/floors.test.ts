@@ -77,7 +77,7 @@ function linesWith(pattern: RegExp, sources: readonly Source[] = files): readonl
 test('the test sees the files and their imports', () => {
   expect(files.length).toBeGreaterThan(20);
   const settings = files.find((file) => file.path === 'settings.ts');
-  expect(settings?.imports.map((one) => one.from)).toContain('./settings-env.ts');
+  expect(settings?.imports.map((one) => one.from)).toContain('./settings/env.ts');
   const program = files.find((file) => file.path === 'cli/program.ts');
   expect(program?.imports.map((one) => one.from)).toContain('./validate.ts');
 });
@@ -216,7 +216,7 @@ const WITHOUT_STEP: ReadonlyMap<string, string> = new Map([
     'clients/lock.ts',
     'comes before anything that a crash could leave half done; process.kill(pid, 0) only asks',
   ],
-  ['clients/git.ts', 'ends the git that it started'],
+  ['clients/git/git.ts', 'ends the git that it started'],
   [
     'clients/engine/docker-containers.ts',
     'single calls; docker-instances.ts and docker-volumes.ts step them',
