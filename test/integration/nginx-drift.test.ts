@@ -153,13 +153,13 @@ describe('a restart of the controller', () => {
 
   it('takes nginx over without a write or a reload', async () => {
     await apply({ name: 'blog', text: blog() });
-    const workers = nginxOf(world.dir, 'worker');
+    const master = nginxOf(world.dir, 'master');
     const done = world.effects.length;
     const nginx = world.restart();
     expect(await nginx.read()).toMatchObject({ running: true, sites: [{ name: 'blog' }] });
     expect(await nginx.apply([])).toEqual(new Map());
     expect(world.effects.slice(done)).toEqual([]);
-    expect(nginxOf(world.dir, 'worker')).toEqual(workers);
+    expect(nginxOf(world.dir, 'master')).toEqual(master);
   });
 
   it('with another port moves nginx there', async () => {
