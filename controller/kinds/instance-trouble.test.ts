@@ -54,3 +54,9 @@ test('a container that runs and does not answer is asked each time, since it may
   for (const probed of ['connection refused', 'answered 503']) await troubles.of(row('running'), probed);
   expect(one.asked).toHaveLength(2);
 });
+
+test('restarts of before this controller looked are no trouble until a probe has failed', async () => {
+  const troubles = createTroubles(engine());
+  expect(await troubles.of(row('running'), undefined)).toEqual({ restarts: 2 });
+  expect((await troubles.of(row('running'), 'connection refused')).detail).toBe('keeps exiting: no database');
+});

@@ -48,7 +48,9 @@ async function ask(
 ): Promise<Trouble> {
   const found = await engine.inspect(row.key);
   const restarts = found?.restarts ?? 0;
-  if (!found || row.state === 'created' || (row.state === 'running' && restarts === 0))
+  // Restarts of long ago, such as before this controller looked, say nothing until a probe has failed.
+  const fine = row.state === 'running' && (restarts === 0 || probed === undefined);
+  if (!found || row.state === 'created' || fine)
     return { restarts, ...(probed !== undefined && { detail: probed }) };
   const words = lastWords((await engine.tail(row.key, TAIL_LINES)).map(({ text }) => text));
   const how = found.oomKilled ? 'ran out of memory' : `exited with code ${found.exitCode}`;
