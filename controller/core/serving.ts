@@ -35,7 +35,10 @@ export function pickServing(view: ServingView): readonly string[] {
   // A replica that is missing or restarting comes back on its own port, so leaving it in costs no reload.
   if (keys.some(answers)) return keys.filter((key) => answers(key) || served.includes(key));
 
-  const older = instances.filter(({ key }) => !keys.includes(key) && answers(key));
+  // One of the time when its service was internal has no port that nginx could lead to.
+  const older = instances.filter(
+    ({ key, port }) => port !== undefined && !keys.includes(key) && answers(key),
+  );
   const version = (older.find(({ key }) => served.includes(key)) ?? older.at(-1))?.hash;
   if (version !== undefined) return older.filter(({ hash }) => hash === version).map(({ key }) => key);
 

@@ -29,19 +29,19 @@ export function startTriggers(
       poke(`engine: ${action} ${key}`.trim());
     }, signal)
     .catch(warn);
-  let polling: Promise<void> | undefined;
-  const poll = async (): Promise<void> => {
+  let asking: Promise<void> | undefined;
+  const askConfig = async (): Promise<void> => {
     // A config repo that can't be asked is among the problems of every pass until it can.
-    await Promise.all([config.poll(signal).catch(() => undefined), sources.poll().catch(warn)]);
-    polling = undefined;
-    poke('timer');
+    await config.poll(signal).catch(() => undefined);
+    asking = undefined;
   };
   const tick = async (): Promise<void> => {
     while (!signal.aborted) {
-      polling ??= poll();
-      // A remote that takes its time must not keep this machine from being looked at.
+      asking ??= askConfig();
+      // Asked anew each time: one repo that takes minutes must not keep the others from being looked at.
+      const polled = Promise.all([asking, sources.poll().catch(warn)]).then(() => poke('timer'));
       const late = sleep(PATIENCE_MS, 'late', { ref: false });
-      if ((await Promise.race([polling, late])) === 'late') poke('timer');
+      if ((await Promise.race([polled, late])) === 'late') poke('timer');
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     }
   };

@@ -35,6 +35,10 @@ const ROWS: Readonly<Record<string, readonly Event[]>> = {
     ...[want(app('a', 1)), passes(6), want(app('a', 2, { behaviour: 'slow' })), passes(5)],
     ...[want(app('a', 2, { behaviour: 'slow', strategy: 'recreate' })), passes(2)],
   ],
+  'a service that was internal a moment ago leads visitors to what has a port': [
+    ...[want(app('c', 1)), passes(2, 3000), want(app('c', 1, { db: 1, internal: true })), passes(5, 3000)],
+    ...[want(app('c', 1, { source: 'pending' })), passes(1, 0)],
+  ],
   'a routed service that leaves drains before it goes': [
     ...[drift('old workers linger', 2), want(app('a', 1, { api: 1 })), passes(8), want(app('a', 1))],
   ],
