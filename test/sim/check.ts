@@ -90,12 +90,17 @@ function works(deployment: Deployment, name: string): boolean {
   return good && service.needs.every((need) => works(deployment, need));
 }
 
-function atRestOne(outside: Outside, deployment: Deployment): readonly string[] {
-  const wrong: string[] = [];
-  const excused = [...outside.containers.values()].some(
+/** What the history itself made deaf or killed may rightly be given up, and then the older version stays, with its volume. */
+function isExcused(outside: Outside, deployment: Deployment): boolean {
+  return [...outside.containers.values()].some(
     ({ row, hurt }) =>
       hurt && row.deployment === deployment.name && outside.state.givenUp.some(({ key }) => key === row.key),
   );
+}
+
+function atRestOne(outside: Outside, deployment: Deployment): readonly string[] {
+  const wrong: string[] = [];
+  const excused = isExcused(outside, deployment);
   for (const service of deployment.services) {
     const keys = instanceKeys(deployment.name, service);
     const mine = [...outside.containers.values()].filter(
@@ -156,7 +161,12 @@ function thingsOf(outside: Outside, deployment: Deployment): readonly string[] {
     if (spare.length > (known ? KEEP_IMAGES : 0)) wrong.push(`images are left: ${spare.map(([key]) => key)}`);
   }
   const volumes = [...outside.volumes].filter(([, have]) => have.deployment === deployment.name).length;
-  if (allWork && !deployment.suspend && volumes !== deployment.volumes.length)
+  if (
+    allWork &&
+    !isExcused(outside, deployment) &&
+    !deployment.suspend &&
+    volumes !== deployment.volumes.length
+  )
     wrong.push(`${deployment.name} has ${volumes} volumes, not ${deployment.volumes.length}`);
   return wrong;
 }
