@@ -1,4 +1,5 @@
 /** Removing an entry: everything of it goes, from wherever it is, its volumes are archived first, and a revert brings it back. */
+
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -8,7 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Berth, freePort, left, startBerth } from '../support/berth.ts';
+import { type Berth, left, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/free-port.ts';
 import { type GitServer, startGitServer } from '../support/git-server.ts';
 import { makeRepo } from '../support/make-repo.ts';
 import { tinyImage } from '../support/tiny-image.ts';

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { State } from '../../controller/clients/types.ts';
 import { left } from '../support/berth.ts';
 import { appService, dockerApp } from '../support/deploy-apps.ts';
-import { askAllTheTime, type DeployWorld, deployWorld, freePort } from '../support/deploy-world.ts';
+import { askAllTheTime, type DeployWorld, deployWorld } from '../support/deploy-world.ts';
+import { freePort } from '../support/free-port.ts';
 
 let world: DeployWorld;
 

@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appService } from '../support/deploy-apps.ts';
-import {
-  askAllTheTime,
-  type DeployWorld,
-  deployWorld,
-  envOf,
-  freePort,
-  post,
-} from '../support/deploy-world.ts';
+import { askAllTheTime, type DeployWorld, deployWorld, envOf, post } from '../support/deploy-world.ts';
+import { freePort } from '../support/free-port.ts';
 
 let world: DeployWorld;
 

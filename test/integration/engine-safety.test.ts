@@ -10,7 +10,8 @@ import { createDockerEngine } from '../../controller/clients/engine/docker.ts';
 import type { Engine, EngineEvent } from '../../controller/clients/engine/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
 import { runStep, type Step } from '../../controller/core/step.ts';
-import { type EngineUnderTest, freePort, get, instance, sweep } from '../support/engine-world.ts';
+import { type EngineUnderTest, get, instance, sweep } from '../support/engine-world.ts';
+import { freePort } from '../support/free-port.ts';
 import { type RecordingSocket, recordingSocket } from '../support/recording-socket.ts';
 import { tinyImage } from '../support/tiny-image.ts';
 

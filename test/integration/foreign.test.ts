@@ -1,11 +1,13 @@
 /** What is not ours stays exactly as it is through the whole life of a deployment, even where its name or place is in our way. */
+
 import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Berth, freePort, startBerth } from '../support/berth.ts';
+import { type Berth, startBerth } from '../support/berth.ts';
 import { docker } from '../support/docker.ts';
+import { freePort } from '../support/free-port.ts';
 import { tinyImage } from '../support/tiny-image.ts';
 
 const MARK = 'berth-test.foreign=x';

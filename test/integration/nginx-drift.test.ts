@@ -1,20 +1,13 @@
 /** What was changed behind our back is put back, what is not ours is left, and nginx is started or taken over as it is found. */
+
 import { mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
-import {
-  ask,
-  echoApp,
-  endNginx,
-  freePort,
-  type NginxWorld,
-  nginxOf,
-  nginxWorld,
-  web,
-} from '../support/nginx-world.ts';
+import { freePort } from '../support/free-port.ts';
+import { ask, echoApp, endNginx, type NginxWorld, nginxOf, nginxWorld, web } from '../support/nginx-world.ts';
 
 let world: NginxWorld;
 let app: { readonly server: Server; readonly port: number };

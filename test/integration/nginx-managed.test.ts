@@ -1,10 +1,12 @@
 /** The nginx of our own, a real one: what it serves, and how. */
+
 import { chmodSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, echoApp, freePort, type NginxWorld, nginxWorld, until, web } from '../support/nginx-world.ts';
+import { freePort } from '../support/free-port.ts';
+import { ask, echoApp, type NginxWorld, nginxWorld, until, web } from '../support/nginx-world.ts';
 
 let world: NginxWorld;
 let app: { readonly server: Server; readonly port: number };

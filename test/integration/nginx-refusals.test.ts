@@ -1,4 +1,5 @@
 /** What nginx refuses, or does not take up, is taken back, and told of the one site that it is about. */
+
 import { existsSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
@@ -6,16 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runNginx } from '../../controller/clients/nginx/command.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
-import {
-  ask,
-  echoApp,
-  freePort,
-  type NginxWorld,
-  nginxOf,
-  nginxWorld,
-  until,
-  web,
-} from '../support/nginx-world.ts';
+import { freePort } from '../support/free-port.ts';
+import { ask, echoApp, type NginxWorld, nginxOf, nginxWorld, until, web } from '../support/nginx-world.ts';
 
 let world: NginxWorld;
 let app: { readonly server: Server; readonly port: number };

@@ -1,4 +1,5 @@
 /** The machine's nginx, played by a second real one that has files of its own. */
+
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,8 @@ import { createNginx } from '../../controller/clients/nginx/nginx.ts';
 import type { Nginx } from '../../controller/clients/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
 import { renderVhost } from '../../controller/kinds/vhost-text.ts';
-import { ask, endNginx, freePort, openTemp, until, vhostWant, web } from '../support/nginx-world.ts';
+import { freePort } from '../support/free-port.ts';
+import { ask, endNginx, openTemp, until, vhostWant, web } from '../support/nginx-world.ts';
 
 const LEGACY =
   'server { listen 127.0.0.1:LEGACY default_server; server_name legacy.test; return 200 legacy; }\n';

@@ -1,14 +1,16 @@
 /** A whole Berth whose nginx has bad days: the machine's own one with a broken foreign file, and a managed one. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { troubles } from '../../controller/loop/status.ts';
-import { type Berth, freePort, startBerth } from '../support/berth.ts';
+import { type Berth, startBerth } from '../support/berth.ts';
 import { cli } from '../support/cli.ts';
 import { buildDist } from '../support/dist.ts';
 import { entry, fileOf } from '../support/entries.ts';
+import { freePort } from '../support/free-port.ts';
 import { endNginx, openTemp } from '../support/nginx-world.ts';
 import { tinyImage } from '../support/tiny-image.ts';
 import { until } from '../support/until.ts';

@@ -2,11 +2,11 @@
  * A whole controller for a test: the real one, on the real engine, nginx and git, in a data dir, with an owner, ports
  * and hostnames of its own. What it does goes through a counting step, so that a test can say "and then, nothing".
  */
+
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,7 @@ import { type DeploymentStatus, isSettled, statusOf } from '../../controller/loo
 import { startTriggers } from '../../controller/loop/triggers.ts';
 import { initEmbedded } from '../../controller/manifest/config/embedded.ts';
 import { readSettings, type Settings } from '../../controller/settings.ts';
+import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
 
@@ -190,19 +191,6 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
 /** The file of the head is wrong, so an older commit stays in force. */
 function fileIsBad({ desired }: Report): boolean {
   return desired?.problems.some(({ deployment }) => deployment === '') ?? false;
-}
-
-/** A port of 127.0.0.1 that nothing listens on at this moment, below the ephemeral range. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
 }
 
 function get(port: number, hostname: string, path: string): Promise<Answer> {

@@ -1,4 +1,5 @@
 /** A controller beside a Git server of its own, and what tests about deploying ask of it and of the engine. */
+
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -9,7 +10,7 @@ import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { stringify } from 'yaml';
 import type { Report } from '../../controller/loop/reconcile.ts';
-import { type Berth, freePort, startBerth } from './berth.ts';
+import { type Berth, startBerth } from './berth.ts';
 import { type GitServer, startGitServer } from './git-server.ts';
 import { makeRepo, type TestRepo } from './make-repo.ts';
 import { tinyImage } from './tiny-image.ts';
@@ -129,8 +130,6 @@ export function envOf({ Config }: Docker.ContainerInspectInfo): Readonly<Record<
     Config.Env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
 }
-
-export { freePort };
 
 /** Posts so many bytes; nginx may refuse them before it has read them all. */
 export function post(berth: Berth, hostname: string, bytes: number): Promise<string> {

@@ -2,12 +2,14 @@
  * What any engine must do for Berth, whichever it is: called once per implementation with a way to make one. It uses only
  * the `Engine` itself, apart from `image`, a reference that has `node`.
  */
+
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine, EngineEvent, LogLine } from '../../controller/clients/engine/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
-import { type EngineUnderTest, freePort, get, instance, SERVER, sweep, untar } from './engine-world.ts';
+import { type EngineUnderTest, get, instance, SERVER, sweep, untar } from './engine-world.ts';
+import { freePort } from './free-port.ts';
 
 export function engineContract(kind: string, make: () => Promise<EngineUnderTest>): void {
   describe(`${kind} as an engine`, () => {

@@ -1,7 +1,6 @@
 /** What tests of an engine share: a server to run, an instance to ask for, and the sweep afterwards. */
 import { once } from 'node:events';
 import http from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
@@ -20,16 +19,6 @@ export const SERVER = `
   process.on('SIGTERM', () => process.exit(0));
   console.log('listening'); console.error('warning');
   require('http').createServer((q, r) => r.end(JSON.stringify(process.env))).listen(process.env.PORT);`;
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Body of `GET /` on a published port, without keeping the connection. */
 export async function get(port: number): Promise<string> {

@@ -1,9 +1,10 @@
 /** A managed nginx of a test's own: its directory, its port, its client, and the end of all of it. */
+
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, request, type Server } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +13,7 @@ import type { Nginx } from '../../controller/clients/types.ts';
 import type { Step } from '../../controller/core/step.ts';
 import type { VhostWant } from '../../controller/core/types.ts';
 import { renderVhost } from '../../controller/kinds/vhost-text.ts';
+import { freePort } from './free-port.ts';
 
 export interface NginxWorld {
   readonly dir: string;
@@ -25,23 +27,6 @@ export interface NginxWorld {
   text(name: string, want: Partial<VhostWant>): string;
   nginxTest(): void;
   close(): Promise<void>;
-}
-
-/** A free port of 127.0.0.1, of those that no ephemeral socket takes by chance. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + (randomBytes(2).readUInt16BE() % 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.on('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (free) {
-      const { port: bound } = server.address() as AddressInfo;
-      await new Promise((done) => server.close(done));
-      return bound;
-    }
-  }
 }
 
 /** Nothing runs before the first `apply`. */
