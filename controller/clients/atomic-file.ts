@@ -22,7 +22,7 @@ export async function writeAtomic(file: string, text: string): Promise<void> {
     await rm(temp, { force: true });
     throw error;
   }
-  await syncDirectory(dirname(file));
+  await syncPath(dirname(file));
 }
 
 /** Removes what a killed `writeAtomic` of this file left beside it. */
@@ -34,7 +34,8 @@ export async function removeStrays(file: string): Promise<void> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes a file, or the renames in a directory, durable. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -9,6 +9,7 @@ import { createBuilder } from '../../controller/build/queue.ts';
 import type { Builder } from '../../controller/build/types.ts';
 import { createDockerEngine } from '../../controller/clients/engine/docker.ts';
 import type { Engine, LogLine } from '../../controller/clients/engine/types.ts';
+import { EMPTY_STATE } from '../../controller/clients/state-shape.ts';
 import type { SourceTree, State, Store } from '../../controller/clients/types.ts';
 import { runStep } from '../../controller/core/step.ts';
 import type { BuildSpec, ImageWant } from '../../controller/core/types.ts';
@@ -125,17 +126,8 @@ export async function buildWorld({ classic }: { readonly classic: boolean }): Pr
 }
 
 function memoryStore(): Store {
-  const state: State = {
-    version: 1,
-    ports: [],
-    failures: [],
-    givenUp: [],
-    removals: {},
-    passes: [],
-    receipts: [],
-  };
   const store = {
-    state,
+    state: EMPTY_STATE,
     async update(change: (state: State) => State) {
       store.state = change(store.state);
     },

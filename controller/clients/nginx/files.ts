@@ -3,9 +3,10 @@
  * tested files themselves are renamed over. What they replace is laid out there too, so that putting it back needs
  * no space on the disk. No name ever holds half a file.
  */
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Step } from '../../core/step.ts';
+import { syncPath } from '../atomic-file.ts';
 import { readHeader } from './words.ts';
 
 /** Where the files are; all on one file system. */
@@ -80,12 +81,12 @@ export async function swap(layout: Layout, writes: readonly Write[], step: Step)
   const goes = writes.filter(({ after }) => after === undefined);
   for (const { name, before } of writes) {
     const kept = join(layout.stagingDir, 'before', name);
-    if (before !== undefined) await writeFile(kept, before).then(() => flush(kept));
+    if (before !== undefined) await writeFile(kept, before).then(() => syncPath(kept));
   }
-  for (const { staged } of stays) await flush(staged);
+  for (const { staged } of stays) await syncPath(staged);
   for (const { name, file, staged } of stays) await step(`nginx.write ${name}`, () => rename(staged, file));
   for (const { name, file } of goes) await step(`nginx.remove ${name}`, () => rm(file, { force: true }));
-  await flush(layout.sitesDir);
+  await syncPath(layout.sitesDir);
 }
 
 /** Undoes a swap, in reverse order. */
@@ -94,23 +95,13 @@ export async function putBack(layout: Layout, writes: readonly Write[], step: St
     if (before === undefined) await step(`nginx.remove ${name}`, () => rm(file, { force: true }));
     else await step(`nginx.write ${name}`, () => rename(join(layout.stagingDir, 'before', name), file));
   }
-  await flush(layout.sitesDir);
+  await syncPath(layout.sitesDir);
 }
 
 /** The header must name the file too: a copy of our file under another name is someone's own. */
 function isOurs(name: string, text: string, owner: string): boolean {
   const header = readHeader(text);
   return header?.owner === owner && (header.deployment === name || header.deployment === '');
-}
-
-/** Makes a file, or the renames in a directory, durable. */
-async function flush(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A directory under such a name, or a broken link, is someone's own and has no text to read. */
