@@ -87,3 +87,19 @@ test('as JSON an event is one object with time, level, message and fields, and n
     commit: 'abc',
   });
 });
+
+test('a secret of several lines is found before its line ends are escaped', () => {
+  const { log, lines } = capture();
+  log.redact('first-half\nsecond\u0085half\n');
+  log.info('it is first-half\nsecond\u0085half', { error: new Error('no first-half\nsecond\u0085half') });
+  expect(lines.join('')).not.toMatch(/first|second/);
+});
+
+test('what its mask learns by another way is redacted in lines, and the other way round', () => {
+  const { log, lines } = capture();
+  log.mask.add('hunter2');
+  log.info('hunter2');
+  expect(lines[0]).toContain(' [redacted]');
+  log.redact('correct horse');
+  expect(log.mask.text('a correct horse')).toBe('a [redacted]');
+});

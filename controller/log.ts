@@ -4,6 +4,7 @@
  */
 import { pino } from 'pino';
 import { StalledError, TransientError } from './core/errors.ts';
+import { createMask, type Mask } from './core/mask.ts';
 
 export interface Log {
   debug(message: string, fields?: LogFields): void;
@@ -16,16 +17,15 @@ export interface Log {
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface RedactingLog extends Log {
-  /** From now on this value is `[redacted]` in every line, also as base64, in a URL or in JSON. Under 6 characters it is ignored. */
+  /** From now on this value is `[redacted]` in every line, in all the forms that the mask knows. */
   redact(secret: string): void;
+  /** The process's one mask: for what reaches a file, a status or an answer by another way. */
+  readonly mask: Mask;
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
 export type LogForm = 'plain' | 'json';
-
-/** A shorter text would blot out innocent words. */
-const MIN_SECRET_LENGTH = 6;
 
 /** Writes to `write` (stdout by default) what is at least at `level`, as lines for a person or as JSON for a program. */
 export function createLog(
@@ -34,23 +34,23 @@ export function createLog(
   form: LogForm = 'plain',
 ): RedactingLog {
   const format = form === 'json' ? asJson : plain;
-  const secrets = new Set<string>();
+  const mask = createMask();
   const logger = pino(
     { level, base: null, timestamp: () => `,"time":${Date.now()}` },
-    { write: (json: string) => write(`${blot(format(json), secrets)}\n`) },
+    // Once more: what was masked field by field may spell a secret where two of them meet.
+    { write: (json: string) => write(`${mask.text(format(json))}\n`) },
   );
   const at =
     (name: Level) =>
     (message: string, fields: LogFields = {}) =>
-      logger[name]({ fields: flat(fields) }, message);
+      logger[name]({ fields: flat(fields, mask) }, mask.text(message));
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    redact(secret) {
-      if (secret.length >= MIN_SECRET_LENGTH) for (const form of formsOf(secret)) secrets.add(form);
-    },
+    redact: mask.add,
+    mask,
   };
 }
 
@@ -83,13 +83,17 @@ function asJson(json: string): string {
   return JSON.stringify({ at: new Date(time).toISOString(), level: word, message: msg ?? '', ...fields });
 }
 
-function flat(fields: LogFields): Record<string, string> {
+/** Masked before anything is escaped: an escaped secret would not be found. */
+function flat(fields: LogFields, mask: Mask): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    texts[name] = value instanceof Error ? value.message : typeof value === 'string' ? value : show(value);
+    texts[name] = mask.text(
+      value instanceof Error ? value.message : typeof value === 'string' ? value : show(value),
+    );
     const expected = value instanceof TransientError || value instanceof StalledError;
-    if (value instanceof Error && !expected && value.stack !== undefined) texts.stack = value.stack;
+    if (value instanceof Error && !expected && value.stack !== undefined)
+      texts.stack = mask.text(value.stack);
   }
   return texts;
 }
@@ -111,24 +115,4 @@ function oneLine(text: string): string {
 
 function hex(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-/** Base64 of a secret inside a longer text depends on where it starts, so only the part common to all is looked for. */
-function formsOf(secret: string): readonly string[] {
-  const bytes = Buffer.from(secret);
-  const inner = [0, 1, 2].flatMap((shift) => {
-    const padded = Buffer.concat([Buffer.alloc(shift), bytes]);
-    const text = padded.toString('base64').replace(/=+$/, '');
-    return text.slice(Math.ceil((shift * 8) / 6), Math.floor((padded.length * 8) / 6));
-  });
-  const json = JSON.stringify(secret).slice(1, -1);
-  return [secret, oneLine(secret), json, encodeURIComponent(secret), ...inner].filter(
-    (form) => form.length >= MIN_SECRET_LENGTH,
-  );
-}
-
-function blot(line: string, secrets: ReadonlySet<string>): string {
-  let clean = line;
-  for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]');
-  return clean;
 }

@@ -48,6 +48,7 @@ test('with no variable at all the defaults are in force', () => {
     http: { host: '127.0.0.1', port: 8080 },
     engine: 'docker',
     gitAllow: [],
+    github: { apiUrl: 'https://api.github.com' },
     dockerHost: '/var/run/docker.sock',
     log: 'info',
   });
@@ -113,9 +114,27 @@ describe('good values', () => {
     });
   });
 
-  test('settings of later versions are accepted', () => {
-    read({ CLOUDFLARE_API_TOKEN: 'x', CLOUDFLARE_TUNNEL: 'home', GITHUB_TOKEN: 'y', GITHUB_API_URL: 'z' });
-    read({ GITHUB_TOKEN: '' });
+  test('a Cloudflare token alone turns the tunnel on, named after the owner', () => {
+    expect(read({ CLOUDFLARE_API_TOKEN: 'x', BERTH_OWNER: 'home' }).cloudflare).toEqual({
+      token: 'x',
+      tunnel: 'home',
+      baseUrl: 'https://api.cloudflare.com/client/v4',
+      connector: 'off',
+    });
+    expect(read({ CLOUDFLARE_TUNNEL: 'home' }).cloudflare).toBeUndefined();
+  });
+
+  test("an API's address may be plain http on this machine only, and ends without a slash", () => {
+    const { github } = read({ GITHUB_API_URL: 'http://127.0.0.1:3000/api/v3/', GITHUB_TOKEN: 'y' });
+    expect(github).toEqual({ apiUrl: 'http://127.0.0.1:3000/api/v3', token: 'y' });
+  });
+
+  test("other people's variables may be empty", () => {
+    expect(read({ GITHUB_TOKEN: '', CLOUDFLARE_API_TOKEN: '' }).github.token).toBeUndefined();
+  });
+
+  test('a file of identities is taken from the working directory', () => {
+    expect(read({ BERTH_AGE_IDENTITY_FILE: 'age.txt' }).ageIdentityFile).toBe(join(cwd, 'age.txt'));
   });
 });
 
@@ -129,6 +148,11 @@ describe('bad values are told with their name, the value and the fix', () => {
     ['BERTH_CONFIG_BRANCH', 'a..b'],
     ['BERTH_CONFIG_FILE', '../secrets.yaml'],
     ['BERTH_CONFIG_FILE', '/etc/passwd'],
+    ['CLOUDFLARE_BASE_URL', 'http://api.cloudflare.com/client/v4'],
+    ['CLOUDFLARE_ACCOUNT_ID', 'me@example.com'],
+    ['CLOUDFLARE_TUNNEL', 'a b'],
+    ['BERTH_CLOUDFLARED', 'on'],
+    ['GITHUB_API_URL', 'z'],
     ['BERTH_LISTEN', '7420'],
     ['BERTH_LISTEN', 'example.com:80'],
     ['BERTH_LISTEN', '127.0.0.1:0'],
@@ -203,6 +227,12 @@ describe('bad values are told with their name, the value and the fix', () => {
     expect(errorsOf({ BERTH_HTTP: '127.0.0.2:7420' })).toEqual([]);
   });
 
+  test('a connector without a token, and an admin host that nginx cannot lead to, are told', () => {
+    expect(errorsOf({ BERTH_CLOUDFLARED: 'container' })[0]).toMatch(/needs CLOUDFLARE_API_TOKEN/);
+    const away = { BERTH_ADMIN_HOST: 'berth.example.com', BERTH_LISTEN: '192.0.2.7:7420' };
+    expect(errorsOf(away)[0]).toMatch(/^BERTH_ADMIN_HOST needs BERTH_LISTEN on 127.0.0.1/);
+  });
+
   test('a misspelt name is an error that names the right one', () => {
     expect(errorsOf({ BERTH_INTERVALL: '30s' })).toEqual([
       'BERTH_INTERVALL is not a setting: did you mean BERTH_INTERVAL?',
@@ -225,6 +255,8 @@ describe('secrets', () => {
     ['BERTH_ADMIN_PASSWORD_HASH', 'plain-canary'],
     ['BERTH_ADMIN_PASSWORD_HASH', `$2b$31$${'a'.repeat(53)}`],
     ['BERTH_CONFIG_TOKEN', 'two words'],
+    ['CLOUDFLARE_API_TOKEN', 'two words'],
+    ['GITHUB_WEBHOOK_SECRET', 'short-canary'],
   ])('a bad %s is told without its value', (name, value) => {
     expect(secretError({ [name]: value }, value)).toMatch(new RegExp(`^${name} must be`));
   });
@@ -235,7 +267,12 @@ describe('secrets', () => {
     ]);
   });
 
+  test('an empty webhook secret would let anyone sign, so it is an error too', () => {
+    expect(errorsOf({ GITHUB_WEBHOOK_SECRET: '' })[0]).toMatch(/^GITHUB_WEBHOOK_SECRET is empty/);
+  });
+
   test('a credential in a URL is refused and not shown', () => {
+    secretError({ CLOUDFLARE_BASE_URL: 'https://me:canary@api.cloudflare.com/' }, 'canary');
     const error = secretError({ BERTH_CONFIG_REPO: 'https://me:canary@git.lan/a?k=canary' }, 'canary');
     expect(error).toContain('BERTH_CONFIG_TOKEN');
     secretError({ DOCKER_HOST: 'tcp://me:canary@host' }, 'canary');

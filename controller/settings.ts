@@ -9,6 +9,7 @@ import {
   type Address,
   absolutePath,
   address,
+  apiUrl,
   bcryptHash,
   branch,
   command,
@@ -61,6 +62,21 @@ export interface Settings {
   readonly engine: 'docker' | 'swarm';
   readonly registry?: string;
   readonly gitAllow: readonly string[];
+  /** Absent: the tunnel and DNS are off. */
+  readonly cloudflare?: {
+    readonly token: string;
+    readonly accountId?: string;
+    /** Name or id. */
+    readonly tunnel: string;
+    readonly baseUrl: string;
+    readonly connector: 'off' | 'container';
+  };
+  readonly github: {
+    readonly token?: string;
+    readonly webhookSecret?: string;
+    readonly apiUrl: string;
+  };
+  readonly ageIdentityFile?: string;
   readonly dockerHost: string;
   /** `NODE_EXTRA_CA_CERTS`: further certificates that Node trusts, and so must git. */
   readonly caFile?: string;
@@ -84,6 +100,7 @@ function gather(ask: Ask, cwd: string): Settings {
   const dataDir = resolve(cwd, ask.always('BERTH_DATA_DIR', plainPath));
   const repo = ask.maybe('BERTH_CONFIG_REPO', configRepo);
   const own = repo === undefined;
+  const identityFile = ask.maybe('BERTH_AGE_IDENTITY_FILE', plainPath);
   return {
     dataDir,
     configRepo: own ? join(dataDir, 'config') : /^https?:/.test(repo) ? repo : resolve(cwd, repo),
@@ -113,16 +130,16 @@ function gather(ask: Ask, cwd: string): Settings {
     http: ask.always('BERTH_HTTP', address),
     engine: ask.always('BERTH_ENGINE', engine),
     gitAllow: ask.always('BERTH_GIT_ALLOW', hostList),
+    github: github(ask),
     dockerHost: ask.always('DOCKER_HOST', dockerHost),
     log: ask.always('BERTH_LOG', oneOf('debug', 'info', 'warn', 'error')),
     ...given({
-      configToken: ask.maybe(
-        'BERTH_CONFIG_TOKEN',
-        matching(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII'),
-      ),
+      configToken: ask.maybe('BERTH_CONFIG_TOKEN', token),
       adminHost: ask.maybe('BERTH_ADMIN_HOST', hostname),
       adminPasswordHash: ask.maybe('BERTH_ADMIN_PASSWORD_HASH', bcryptHash),
       jwtSecret: ask.maybe('BERTH_JWT_SECRET', jwtSecret),
+      cloudflare: cloudflare(ask),
+      ageIdentityFile: identityFile && resolve(cwd, identityFile),
       registry: ask.maybe(
         'BERTH_REGISTRY',
         matching(
@@ -132,6 +149,40 @@ function gather(ask: Ask, cwd: string): Settings {
       ),
     }),
   };
+}
+
+/** One word of printable ASCII, as every token is. */
+const token = matching(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII');
+
+function cloudflare(ask: Ask): Settings['cloudflare'] {
+  const apiToken = ask.maybe('CLOUDFLARE_API_TOKEN', token);
+  const settings = {
+    tunnel:
+      ask.maybe('CLOUDFLARE_TUNNEL', matching(/^[\w.-]{1,100}$/, 'must be a name of A-Z a-z 0-9 . _ -')) ??
+      ask.always('BERTH_OWNER', matching(/^/, '')),
+    baseUrl: ask.always('CLOUDFLARE_BASE_URL', apiUrl),
+    connector: ask.always('BERTH_CLOUDFLARED', oneOf('off', 'container')),
+    ...given({
+      accountId: ask.maybe(
+        'CLOUDFLARE_ACCOUNT_ID',
+        matching(/^[0-9a-f]{32}$/, "must be 32 hex digits, as the dashboard's address shows them"),
+      ),
+    }),
+  };
+  return apiToken === undefined ? undefined : Object.freeze({ token: apiToken, ...settings });
+}
+
+function github(ask: Ask): Settings['github'] {
+  return Object.freeze({
+    apiUrl: ask.always('GITHUB_API_URL', apiUrl),
+    ...given({
+      token: ask.maybe('GITHUB_TOKEN', token),
+      webhookSecret: ask.maybe(
+        'GITHUB_WEBHOOK_SECRET',
+        matching(/^.{16,}$/s, 'must be at least 16 characters: make it with `openssl rand -hex 32`'),
+      ),
+    }),
+  });
 }
 
 function nginx(ask: Ask): Settings['nginx'] {
@@ -157,6 +208,11 @@ function clashes(settings: Settings, values: ReadonlyMap<string, string>): reado
         `${name} is on port ${port}, which BERTH_PORTS (${ports.first}-${ports.last}) hands out: move one of them`,
       );
   }
+  const { adminHost, cloudflare } = settings;
+  if (adminHost !== undefined && !/^(127\.0\.0\.1|0\.0\.0\.0|::)$/.test(listen.host))
+    errors.push('BERTH_ADMIN_HOST needs BERTH_LISTEN on 127.0.0.1, where nginx asks it: set that');
+  if (cloudflare === undefined && values.get('BERTH_CLOUDFLARED') === 'container')
+    errors.push('BERTH_CLOUDFLARED=container needs CLOUDFLARE_API_TOKEN: set it, or remove both');
   for (const name of ['BERTH_NGINX_DIR', 'BERTH_NGINX_TEST', 'BERTH_NGINX_RELOAD']) {
     if (settings.nginx.mode === 'managed' && values.has(name))
       errors.push(`${name} is read only with BERTH_NGINX=system: set that, or remove it`);

@@ -1,49 +1,46 @@
 /** The HTTP application, without a socket. Every answer is JSON; an error never tells more than it means to. */
+import type { IncomingMessage } from 'node:http';
 import Koa from 'koa';
+import { errorAnswer, send } from './answer.ts';
+import { type Health, healthRoute } from './health.ts';
+import { dispatch } from './route.ts';
+import { type WebhookOptions, webhookRoute } from './webhook/webhook.ts';
 
 export interface AppDeps {
-  /** Is the controller able to do its work now? The reasons are shown to whoever asks. */
-  readonly health: () => { readonly ok: boolean; readonly reasons: readonly string[] };
+  readonly health: () => Health;
+  /** Absent: no secret is set, and the webhook is off. */
+  readonly webhook?: WebhookOptions;
   /** Told about an error that is a bug; the client only learns that there was one. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** `GET /healthz` answers 200 `{ok: true}`, or 503 with the reasons. */
+/** Whoever still sends this long after the answer is cut off; until then, so that the answer is read, it is listened to. */
+const LINGER_MS = 1000;
+
+/** Makes it; what it answers is in its table of routes. */
 export function createApp(deps: AppDeps): Koa {
+  // Neither the address of a client nor the host it names is believed anywhere.
   const app = new Koa({ proxy: false });
   // A client that leaves early is no event.
   app.silent = true;
   app.use(async (ctx, next) => {
     ctx.set('X-Content-Type-Options', 'nosniff');
     ctx.set('Cache-Control', 'no-store');
+    ctx.res.once('finish', () => cutOff(ctx.req));
     try {
       await next();
     } catch (error) {
-      answer(ctx, 500, { code: 'internal', message: 'something went wrong: the log says what' });
+      send(ctx, errorAnswer(500, 'internal', 'something went wrong: the log says what'));
       deps.onError?.(error);
     }
   });
-  app.use((ctx) => {
-    if (ctx.path !== '/healthz')
-      return answer(ctx, 404, { code: 'not-found', message: 'there is nothing here' });
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-      ctx.set('Allow', 'GET, HEAD');
-      return answer(ctx, 405, { code: 'method-not-allowed', message: 'only GET is answered here' });
-    }
-    const { ok, reasons } = deps.health();
-    ctx.status = ok ? 200 : 503;
-    ctx.body = ok ? { ok } : { ok, reasons };
-  });
+  app.use(dispatch([healthRoute(deps.health), webhookRoute(deps.webhook)]));
   return app;
 }
 
-interface ApiError {
-  readonly code: string;
-  readonly message: string;
-  readonly details?: unknown;
-}
-
-function answer(ctx: Koa.Context, status: number, error: ApiError): void {
-  ctx.status = status;
-  ctx.body = { error };
+function cutOff(request: IncomingMessage): void {
+  if (request.complete) return;
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(timer));
 }

@@ -3,7 +3,6 @@
  * that recognises it: Node, Python, Go, static. So a `package.json` beside an `index.html` is Node, and Node itself
  * calls a front end without a server static.
  */
-import type { SourceTree } from '../clients/types.ts';
 import { StalledError } from '../core/errors.ts';
 import type { BuildSpec } from '../core/types.ts';
 import { analyzeGo } from './analyze-go.ts';
@@ -11,7 +10,7 @@ import { analyzeNode } from './analyze-node.ts';
 import { analyzePython } from './analyze-python.ts';
 import { analyzeStatic } from './analyze-static.ts';
 import { checkBuildSpec } from './build-spec.ts';
-import { type Directory, openDirectory } from './directory.ts';
+import { type Directory, openDirectory, type ReadableTree } from './directory.ts';
 import type { BuildPlan, DockerfilePlan, PresetPlan } from './plan.ts';
 
 const DOCKERFILE_MAX_BYTES = 1024 * 1024;
@@ -27,7 +26,7 @@ const DETECTORS: Readonly<Record<NonNullable<BuildSpec['preset']>, Detector>> = 
 };
 
 /** Reads objects of the tree only. Throws StalledError with what to do when no way to build is found. */
-export async function analyze(tree: SourceTree, path: string, build: BuildSpec): Promise<BuildPlan> {
+export async function analyze(tree: ReadableTree, path: string, build: BuildSpec): Promise<BuildPlan> {
   checkBuildSpec(build);
   const directory = await openDirectory(tree, path);
   if (build.dockerfile !== undefined) return dockerfilePlan(directory, build.dockerfile, build);

@@ -1,5 +1,6 @@
 /** One try at one image: its log, its time limit, and what is told when it goes wrong. */
 import { messageOf, StalledError, TransientError } from '../core/errors.ts';
+import type { Mask } from '../core/mask.ts';
 import type { Step } from '../core/step.ts';
 import type { ImageWant } from '../core/types.ts';
 import { type BuildImageOptions, buildImage } from './build-image.ts';
@@ -9,7 +10,7 @@ export interface AttemptOptions extends BuildImageOptions {
   readonly step: Step;
   readonly logDir: string;
   readonly timeoutMs: number;
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
   /** A log that could not be written: the build went on without it. */
   readonly onError: (error: Error) => void;
 }

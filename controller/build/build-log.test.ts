@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMask } from '../core/mask.ts';
 import { buildLogPath, cleanText, openBuildLog } from './build-log.ts';
 
 let dir = '';
@@ -52,13 +53,38 @@ describe('a build log', () => {
     expect((await rows(path)).at(-1)?.text).toMatch(/the log is cut here/);
   });
 
-  it('masks before it keeps anything', async () => {
-    const path = join(dir, 'masked.log');
-    const log = await openBuildLog(path, (text) => text.replaceAll('hunter2', '•••'));
-    log.line(line('token hunter2', 'error'));
-    await log.close();
-    expect(log.lastWords()).toBe('token •••');
-    expect(await readFile(path, 'utf8')).not.toContain('hunter2');
+  describe('masks before it keeps anything', () => {
+    const secret = `hunter2-${'0123456789'.repeat(3)}`;
+    it.each([
+      ['a secret in a line', [`token ${secret}.`]],
+      ['a secret in colours', [`token hunter2-\x1b[31m${secret.slice(8)}\x1b[0m.`]],
+      ['a secret between cursor moves', [`token hunter2-\x1b[2K${secret.slice(8)}.`]],
+      ['a secret that a line’s limit cuts', [`${'x'.repeat(16_384 - 10)}${secret}.`]],
+      [
+        'a secret that is split over two lines of 16 kB',
+        [`${'x'.repeat(16_384 - 20)}${secret.slice(0, 20)}`, `${secret.slice(20)}.`],
+      ],
+    ])('%s', async (name, lines) => {
+      const path = join(dir, `masked-${name}.log`);
+      const mask = createMask();
+      mask.add(secret);
+      const log = await openBuildLog(path, mask);
+      for (const text of lines) log.line(line(text, 'error'));
+      await log.close();
+      const kept = (await rows(path)).map(({ text }) => text).join('');
+      expect(kept).toMatch(/\[redacted\]\.$|\[redacted.*characters\)$/);
+      expect(kept + log.lastWords()).not.toMatch(/hunter2|0123456789/);
+    });
+
+    it('and what is held back at the end is not lost', async () => {
+      const path = join(dir, 'held.log');
+      const mask = createMask();
+      mask.add(secret);
+      const log = await openBuildLog(path, mask);
+      log.line(line(`${'x'.repeat(16_384)}hunter2`));
+      await log.close();
+      expect((await rows(path)).at(-1)?.text).toBe('hunter2');
+    });
   });
 
   it('remembers the last words of the build, errors first', async () => {
@@ -98,7 +124,11 @@ describe('a line', () => {
     expect(cleanText(raw)).toBe(clean);
   });
 
-  it('is cut at 16 kB', () => {
-    expect(cleanText('x'.repeat(100_000))).toMatch(/^x{16384} … \(100000 characters\)$/);
+  it('is cut at 16 kB', async () => {
+    const path = join(dir, 'long.log');
+    const log = await openBuildLog(path);
+    log.line(line('x'.repeat(100_000)));
+    await log.close();
+    expect((await rows(path))[0]?.text).toMatch(/^x{16384} … \(100000 characters\)$/);
   });
 });

@@ -6,7 +6,9 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createLineMask } from '../clients/engine/mask-lines.ts';
 import type { LogLine } from '../clients/engine/types.ts';
+import { createMask, type Mask } from '../core/mask.ts';
 import type { ImageWant } from '../core/types.ts';
 
 export interface BuildLog {
@@ -33,15 +35,16 @@ export function buildLogPath(
   return join(dir, fileName(want.deployment), fileName(want.service), `${fileName(build)}.log`);
 }
 
-/** Starts the file anew, and lets go of the oldest beside it. `mask` hides what nobody may read. */
+/** Starts the file anew, and lets go of the oldest beside it. */
 export async function openBuildLog(
   path: string,
-  mask: (text: string) => string = (text) => text,
+  mask: Mask = createMask(),
   maxBytes: number = FILE_MAX_BYTES,
 ): Promise<BuildLog> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await dropOldest(dirname(path));
   const file = createWriteStream(path, { mode: 0o600 });
+  const masked = createLineMask(mask);
   let failure: Error | undefined;
   file.on('error', (error) => {
     failure = error;
@@ -63,7 +66,11 @@ export async function openBuildLog(
   }
 
   function line(raw: LogLine): void {
-    const text = cleanText(mask(raw.text));
+    keep(masked.line(raw));
+  }
+
+  function keep(raw: LogLine): void {
+    const text = cut(maskClean(cleanText(raw.text), mask));
     if (raw.stream !== 'berth' && text.trim() !== '') {
       lastLine = text.trim();
       if (raw.level === 'error') lastError = text.trim();
@@ -77,6 +84,7 @@ export async function openBuildLog(
     lastWords: () => withoutColours(lastError || lastLine),
     close: () =>
       new Promise((done) => {
+        masked.end().forEach(keep);
         if (file.closed) done(failure);
         else file.end((error?: Error | null) => done(error ?? failure));
       }),
@@ -104,14 +112,26 @@ export function cleanText(text: string): string {
       .replace(/[\r\n]+$/, '')
       .split('\r')
       .at(-1) ?? '';
-  const plain = shown
+  return shown
     .replace(/\x1b\[[0-9;]*m|\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?/g, (code) =>
       code.endsWith('m') && code.startsWith('\x1b[') ? code : '',
     )
     .replace(/[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]/g, '');
-  return plain.length <= LINE_MAX_CHARS
-    ? plain
-    : `${plain.slice(0, LINE_MAX_CHARS)} … (${plain.length} characters)`;
+}
+
+/** What stood between the letters of a secret is gone by now, or is colour, which is then given up. */
+function maskClean(text: string, mask: Mask): string {
+  const shown = mask.text(text);
+  const bare = withoutColours(shown);
+  const hidden = mask.text(bare);
+  return hidden === bare ? shown : hidden;
+}
+
+/** The last thing that happens to a line: cut before it is masked, half a secret would stay. */
+function cut(text: string): string {
+  return text.length <= LINE_MAX_CHARS
+    ? text
+    : `${text.slice(0, LINE_MAX_CHARS)} … (${text.length} characters)`;
 }
 
 /** For sentences, where colours have no place. */

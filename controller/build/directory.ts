@@ -6,6 +6,9 @@ import { posix } from 'node:path';
 import type { SourceTree, TreeEntry } from '../clients/types.ts';
 import { StalledError } from '../core/errors.ts';
 
+/** What analysis needs of a tree: it need not lie on this machine. */
+export type ReadableTree = Pick<SourceTree, 'list' | 'read'>;
+
 export interface Directory {
   /** A regular file of that name. */
   has(name: string): boolean;
@@ -20,7 +23,7 @@ export interface Directory {
 const MANIFEST_MAX_BYTES = 1024 * 1024;
 
 /** Lists a directory of the tree once. Throws what the tree's `list` throws. */
-export async function openDirectory(tree: SourceTree, path: string): Promise<Directory> {
+export async function openDirectory(tree: ReadableTree, path: string): Promise<Directory> {
   const entries = new Map((await tree.list(path)).map((entry) => [entry.path, entry]));
   const names = [...entries.keys()].sort();
   const regular = (entry?: TreeEntry): boolean => entry?.mode.startsWith('100') ?? false;

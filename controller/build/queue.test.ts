@@ -7,6 +7,7 @@ import { memoryTree } from '../../test/support/memory-tree.ts';
 import type { BuildOptions, Engine, LogLine } from '../clients/engine/types.ts';
 import type { State, Store } from '../clients/types.ts';
 import { StalledError, TransientError } from '../core/errors.ts';
+import { createMask } from '../core/mask.ts';
 import { runStep } from '../core/step.ts';
 import type { ImageWant } from '../core/types.ts';
 import { type BuilderOptions, createBuilder } from './queue.ts';
@@ -38,6 +39,7 @@ function memoryStore(): Store {
     removals: {},
     passes: [],
     receipts: [],
+    routes: {},
   };
   const store = {
     state: empty,
@@ -227,7 +229,9 @@ describe('the builder', () => {
   });
 
   it('masks secrets in errors and logs', async () => {
-    const world = setUp({ mask: (text) => text.replaceAll('hunter2', '•••') });
+    const mask = createMask();
+    mask.add('hunter2');
+    const world = setUp({ mask });
     builder.start(want('a'));
     const { print, finish } = await world.ask(1);
     print('using hunter2');

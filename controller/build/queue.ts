@@ -5,6 +5,7 @@
 import PQueue from 'p-queue';
 import type { Store } from '../clients/types.ts';
 import { messageOf, TransientError } from '../core/errors.ts';
+import { createMask } from '../core/mask.ts';
 import type { ImageWant } from '../core/types.ts';
 import { type AttemptOptions, attempt } from './attempt.ts';
 import { createBaseImages } from './base-image.ts';
@@ -42,7 +43,7 @@ const RETRY_MAX_MS = 5 * 60_000;
 
 /** The builder. Its work never throws: what goes wrong is in the rows, or told to `onError`. */
 export function createBuilder(options: BuilderOptions): Builder {
-  const { engine, store, step, onChange, onError = () => {}, mask = (text) => text } = options;
+  const { engine, store, step, onChange, onError = () => {}, mask = createMask() } = options;
   const queue = new PQueue({ concurrency: options.builds });
   const jobs = new Map<string, Job>();
   let closed = false;
@@ -65,7 +66,7 @@ export function createBuilder(options: BuilderOptions): Builder {
       });
       if (signal.aborted) return;
       if (!(error instanceof TransientError)) return end(job, error);
-      enter(job, 'queued', mask(error.message));
+      enter(job, 'queued', mask.text(error.message));
       await pause(retryMs, signal);
     }
   }
@@ -80,7 +81,7 @@ export function createBuilder(options: BuilderOptions): Builder {
   async function end(job: Job, error: unknown): Promise<void> {
     const { want } = job;
     if (error !== undefined) {
-      const message = mask(withoutColours(messageOf(error)));
+      const message = mask.text(withoutColours(messageOf(error)));
       job.state = 'failed';
       job.error = message;
       try {

@@ -7,7 +7,9 @@ import { promisify } from 'node:util';
 import { runGit } from '../clients/git/git.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Settings } from '../settings.ts';
+import { cloudflareChecks } from './doctor-cloudflare.ts';
 import { engineFinding } from './doctor-engine.ts';
+import { githubFinding } from './doctor-github.ts';
 import { portFinding } from './doctor-ports.ts';
 import { configRepoFinding } from './doctor-repo.ts';
 import type { Finding } from './finding.ts';
@@ -33,6 +35,8 @@ export function checks(settings: Settings, env: NodeJS.ProcessEnv): readonly (()
     () => dataDir(settings.dataDir),
     () => disk(settings.dataDir),
     () => configRepoFinding(settings),
+    ...cloudflareChecks(settings),
+    () => githubFinding(settings),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GitFailure, runGit } from '../clients/git/git.ts';
+import { configTokenOf } from '../settings/config-token.ts';
 import type { Settings } from '../settings.ts';
 import type { Finding } from './finding.ts';
 
@@ -24,7 +25,7 @@ export async function configRepoFinding(settings: Settings): Promise<Finding> {
   } catch (error) {
     const words = error instanceof GitFailure ? error.stderr.trim().split('\n').at(-1) : String(error);
     const mend = remote
-      ? 'mend BERTH_CONFIG_REPO, or BERTH_CONFIG_TOKEN if it is private'
+      ? 'mend BERTH_CONFIG_REPO, or BERTH_CONFIG_TOKEN (on GitHub also GITHUB_TOKEN) if it is private'
       : 'make it a Git repository';
     return bad(`${repo} can't be read (${words})`, mend);
   }
@@ -39,9 +40,11 @@ async function askLocal({ configRepo, configBranch }: Settings): Promise<string>
   return (await runGit(args, options)).toString();
 }
 
-async function askRemote({ configRepo, configBranch, configToken }: Settings): Promise<string> {
-  const basic = Buffer.from(`x-access-token:${configToken ?? ''}`).toString('base64');
-  const config = configToken ? [['http.extraHeader', `Authorization: Basic ${basic}`] as const] : [];
+async function askRemote(settings: Settings): Promise<string> {
+  const { configRepo, configBranch } = settings;
+  const token = configTokenOf(settings);
+  const basic = Buffer.from(`x-access-token:${token ?? ''}`).toString('base64');
+  const config = token ? [['http.extraHeader', `Authorization: Basic ${basic}`] as const] : [];
   const args = ['ls-remote', '--', configRepo, `refs/heads/${configBranch}`];
   return (await runGit(args, { config, timeoutMs: TIMEOUT_MS })).toString();
 }

@@ -1,8 +1,7 @@
 /** `berth hash-password`: a password on stdin → its hash on stdout. At a terminal it is not shown while it is typed. */
-import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
 import { hashPassword } from '../api/password.ts';
 import { StalledError } from '../core/errors.ts';
+import { askHidden } from './ask-hidden.ts';
 import type { Io, JsonOption } from './io.ts';
 
 /** No password is longer; whatever is piped in beyond it is not kept in memory. */
@@ -10,7 +9,7 @@ const MAX_BYTES = 4096;
 
 /** Exit code 0; throws `StalledError` for a password that can't be hashed. */
 export async function printHash({ json, io }: JsonOption & { readonly io: Io }): Promise<number> {
-  const password = io.stdin.isTTY ? await askHidden(io) : await readAll(io);
+  const password = io.stdin.isTTY ? await askHidden(io, 'password') : await readAll(io);
   const hash = await hashPassword(password);
   io.print(json ? JSON.stringify({ hash }) : hash);
   return 0;
@@ -30,17 +29,4 @@ async function readAll(io: Io): Promise<string> {
   if (/[\r\n]/.test(text))
     throw new StalledError('standard input has more than one line: write the password alone');
   return text;
-}
-
-function askHidden(io: Io): Promise<string> {
-  io.complain('password (not shown while you type):');
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: io.stdin, output: nowhere, terminal: true });
-  return new Promise((resolve, reject) => {
-    lines.once('line', (line) => {
-      resolve(line);
-      lines.close();
-    });
-    lines.once('close', () => reject(new StalledError('no password was given')));
-  });
 }

@@ -25,7 +25,28 @@ Exit: 0 released, 1 no deletion is held for this commit.`,
 file: default BERTH_CONFIG_FILE (deployments.yaml) in the working directory. Needs no controller, engine or nginx.
 Exit: 0 no errors (warnings are not), 1 every error is printed as file:line:column.`,
 
+  reseal: `
+After \`berth recipient --new\`: opens each sealed value of the file with the keys there are, and seals those that are not
+for the newest. Only these values change, in one commit that is pushed where the config repo is a remote. May run beside
+a controller; nothing is restarted. A work tree with the file edited and not committed is left alone.
+Exit: 0 every value is sealed for the newest key, 1 some can't be opened (each is named; the others are resealed).`,
+
   doctor: `
-Looks at engine, nginx, git, flock, ports, data dir, disk and config repo, and changes nothing.
-Exit: 0 all is well, 1 something has to be mended.`,
+Looks at engine, nginx, git, flock, ports, data dir, disk, config repo and Cloudflare, and changes nothing.
+With a deployment it follows the way of a visitor instead (DNS record, tunnel route, connector, vhost, port, container,
+health), names the first broken link of each hostname, and asks nginx; it may run beside a controller.
+Exit: 0 all is well, 1 something has to be mended, or there is no such deployment.`,
+
+  seal: `
+deployment: or deployment/service; the service is \`web\` unless named. A sealed value opens at that place and under that
+name alone. The value is taken as it is, without one line end after it; at a terminal it is one line, not shown.
+  berth seal blog --name DATABASE_URL < url.txt      prints      DATABASE_URL: !sealed YWdl...
+The key is the newest one of the data dir, which \`berth start\` makes, or --recipient on any other machine.
+Exit: 0 sealed, 1 it could not be.`,
+
+  recipient: `
+The keys are keys/age in the data dir (keep a backup: without it no sealed value opens again), or the file that
+BERTH_AGE_IDENTITY_FILE names. After --new, \`berth reseal\` brings the file's values to the new key; the others still
+open.
+Exit: 0 printed, 1 there is no key yet, or the file can't be used.`,
 } as const;

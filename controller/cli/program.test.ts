@@ -29,11 +29,11 @@ describe('the frame', () => {
   test('--help lists every command', async () => {
     const { code, out } = await call(['--help']);
     expect(code).toBe(0);
-    for (const name of ['start', 'once', 'plan', 'approve', 'validate', 'doctor', 'hash-password'])
+    for (const name of ['start', 'once', 'plan', 'approve', 'validate', 'reseal', 'doctor', 'hash-password'])
       expect(out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   });
 
-  test.each(['start', 'once', 'plan', 'approve', 'validate', 'doctor', 'hash-password'])(
+  test.each(['start', 'once', 'plan', 'approve', 'validate', 'reseal', 'doctor', 'hash-password'])(
     '%s has --help and --json',
     async (name) => {
       const { code, out } = await call([name, '--help']);
@@ -42,7 +42,7 @@ describe('the frame', () => {
     },
   );
 
-  test.each(['start', 'once', 'plan', 'approve', 'validate', 'doctor'])(
+  test.each(['start', 'once', 'plan', 'approve', 'validate', 'reseal', 'doctor'])(
     'the help of %s tells its exit codes, and no line is wider than a terminal of 120',
     async (name) => {
       const { out } = await call([name, '--help']);
@@ -75,7 +75,7 @@ describe('the frame', () => {
     },
   );
 
-  test.each(['start', 'once', 'plan', 'validate', 'doctor'])(
+  test.each(['start', 'once', 'plan', 'validate', 'reseal', 'doctor'])(
     '%s tells all wrong settings before it does anything',
     async (name) => {
       const env = { BERTH_PORTS: 'x', BERTH_BUILDS: 'y', BERTH_DATA_DIR: join(cwd, 'data') };

@@ -95,9 +95,36 @@ function createProgram(io: Io, end: (code: number) => void): Command {
     async (settings, { json }, file) =>
       (await import('./validate.ts')).validate(settings, { file, json, io }),
   ).addHelpText('after', HELP.validate);
-  add('doctor', 'check all that a controller needs, and say how to mend it', async (settings, { json }) =>
-    (await import('./doctor.ts')).doctor(settings, { json, io }),
+  add(
+    'reseal',
+    'seal what was sealed for older keys for the newest, as one commit',
+    async (settings, { json }) => (await import('./reseal.ts')).reseal(settings, { json, io }),
+  ).addHelpText('after', HELP.reseal);
+  add(
+    'doctor [deployment]',
+    'check all that a controller needs, or the way to a deployment, and say how to mend it',
+    async (settings, { json }, name) =>
+      name === ''
+        ? (await import('./doctor.ts')).doctor(settings, { json, io })
+        : (await import('./doctor-chain.ts')).doctorChain(settings, { name, json, io }),
   ).addHelpText('after', HELP.doctor);
+  add<JsonOption & { name: string; recipient?: string }>(
+    'seal <deployment>',
+    'read a value from stdin and print it as a line that only the controller can read',
+    async (settings, options, place) =>
+      (await import('./seal.ts')).printSealed(settings, { ...options, place, io }),
+  )
+    .requiredOption('--name <KEY>', 'name of the environment variable')
+    .option('--recipient <recipient>', "the controller's public recipient, where its data dir is not at hand")
+    .addHelpText('after', HELP.seal);
+  add<JsonOption & { new?: true }>(
+    'recipient',
+    'print the public recipient, which anyone may seal values for',
+    async (settings, { json, new: isNew = false }) =>
+      (await import('./recipient.ts')).printRecipient(settings, { json, isNew, io }),
+  )
+    .option('--new', 'make a new key first, which values are sealed for from now on')
+    .addHelpText('after', HELP.recipient);
   program
     .command('hash-password')
     .description('read a password from stdin and print its bcrypt hash for BERTH_ADMIN_PASSWORD_HASH')

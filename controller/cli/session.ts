@@ -29,7 +29,15 @@ export interface SessionOptions {
 export async function openSession(settings: Settings, options: SessionOptions = {}): Promise<Session> {
   const { step = runStep, onReport } = options;
   const log = createLog(settings.log, options.write, options.logForm);
-  for (const secret of [settings.configToken, settings.jwtSecret, settings.adminPasswordHash])
+  const { configToken, jwtSecret, adminPasswordHash, github, cloudflare } = settings;
+  for (const secret of [
+    configToken,
+    jwtSecret,
+    adminPasswordHash,
+    github.webhookSecret,
+    github.token,
+    cloudflare?.token,
+  ])
     if (secret !== undefined) log.redact(secret);
   const lock = await takeLock(settings.dataDir);
   const store = await openStore(join(settings.dataDir, 'state.json'), { warn: log.warn, step });
@@ -42,7 +50,10 @@ export async function openSession(settings: Settings, options: SessionOptions = 
     backoff: real.backoff,
     recorder,
     log,
-    ...(onReport && { onReport }),
+    onReport: (report) => {
+      real.github?.note(report);
+      onReport?.(report);
+    },
   });
   return {
     log,

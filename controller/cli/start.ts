@@ -1,15 +1,12 @@
 /** `berth start`: the loop and the API until SIGTERM. */
-import { createServer } from 'node:http';
-import { createApp } from '../api/app.ts';
-import { messageOf, StalledError } from '../core/errors.ts';
 import type { Report } from '../loop/reconcile.ts';
-import { troubles } from '../loop/status.ts';
 import { startTriggers } from '../loop/triggers.ts';
 import type { Settings } from '../settings.ts';
 import { adminHash } from './admin.ts';
 import type { Io, JsonOption } from './io.ts';
+import { addressOf, listen } from './listen.ts';
 import { loggedIn, newsOf, urlOf } from './news.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession } from './session.ts';
 
 /** How long a pass under way may take to end after SIGTERM. */
 const STOP_MS = 10_000;
@@ -41,7 +38,7 @@ export async function start(
     );
     end();
   });
-  const api = await listen(settings, session).catch(async (error: unknown) => {
+  const api = await listen(settings, session, stop.signal).catch(async (error: unknown) => {
     await session.close();
     throw error;
   });
@@ -67,42 +64,10 @@ export async function start(
 
 /** Where everything is: what to edit, where the sites answer, whom to ask. */
 function greeting(settings: Settings): readonly string[] {
-  const { owner, configRepo, configBranch, configFile, embedded, domain, http, listen } = settings;
+  const { owner, configRepo, configBranch, configFile, embedded, domain, http } = settings;
   return [
     `berth (owner ${owner}) looks at ${configFile} on branch ${configBranch} of ${configRepo}`,
     ...(embedded ? [`to change what runs: edit ${configRepo}/${configFile} and commit`] : []),
-    `sites answer at ${urlOf(`<name>.${domain}`, http)}, health at http://${at(listen)}/healthz`,
+    `sites answer at ${urlOf(`<name>.${domain}`, http)}, health at http://${addressOf(settings.listen)}/healthz`,
   ];
-}
-
-function at({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-async function listen(
-  settings: Settings,
-  { runner, real, log }: Session,
-): Promise<ReturnType<typeof createServer>> {
-  const app = createApp({
-    health: () => {
-      const reasons = troubles(runner.last, real.backoff.errors());
-      return { ok: reasons.length === 0, reasons };
-    },
-    onError: (error) => log.error(messageOf(error)),
-  });
-  const server = createServer(app.callback());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new StalledError(
-          `BERTH_LISTEN=${at(settings.listen)} can't be listened on (${cause.code}): set another`,
-          {
-            cause,
-          },
-        ),
-      ),
-    );
-    server.listen(settings.listen.port, settings.listen.host, resolve);
-  });
-  return server;
 }

@@ -30,6 +30,7 @@ const check = row({
   removals: mapOf(listOf(text)),
   passes: listOf(row({ at: text, commit: text, trigger: text, lines: listOf(text) })),
   receipts: listOf(row({ deployment: text, commit: text, at: text, removed: listOf(text) })),
+  routes: mapOf(text),
   held: maybe(row({ commit: text, deployments: listOf(text) })),
 });
 
@@ -42,6 +43,7 @@ export const EMPTY_STATE: State = {
   removals: {},
   passes: [],
   receipts: [],
+  routes: {},
 };
 
 /** True for a state of this version, with every field of every row as it should be. */

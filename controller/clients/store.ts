@@ -116,7 +116,9 @@ async function readText(file: string): Promise<string | undefined> {
 function parse(text: string): State | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isState(value) ? value : undefined;
+    // A file of a version that knew no tunnel is a good one.
+    const whole = typeof value === 'object' ? { routes: EMPTY_STATE.routes, ...value } : value;
+    return isState(whole) ? whole : undefined;
   } catch {
     return undefined;
   }

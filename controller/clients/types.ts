@@ -6,7 +6,7 @@ import type { Health } from '../core/types.ts';
 
 export interface ProbeTarget {
   readonly key: string;
-  /** HTTP on 127.0.0.1 for a routed service, TCP to the container's own address for an internal one. */
+  /** HTTP on 127.0.0.1 for a service that is routed or on this machine's network, else TCP to the container's address. */
   readonly http?: { readonly port: number };
   readonly tcp?: { readonly host: string; readonly port: number };
   readonly health: Health;
@@ -121,6 +121,8 @@ export interface State {
   readonly removals: Readonly<Record<string, readonly string[]>>;
   readonly passes: readonly PassRow[];
   readonly receipts: readonly Receipt[];
+  /** Hostnames whose tunnel route we made, and for which deployment: a rule of the tunnel has no place for an owner. */
+  readonly routes: Readonly<Record<string, string>>;
   /** Deletions that wait for `berth approve`. */
   readonly held?: { readonly commit: string; readonly deployments: readonly string[] };
 }
@@ -163,6 +165,10 @@ export interface Sources {
   head(query: SourceQuery): SourceHead;
   /** Looks at every repo in use once more (or the one named); resolves when done. Unused caches are evicted. */
   poll(repo?: string): Promise<void>;
+  /** The repos that were asked for lately, and which refs of them. */
+  inUse(): readonly { readonly repo: string; readonly refs: readonly SourceRef[] }[];
+  /** Whether a ref in use of the repo, whatever its spelling, stood at this object when it was last looked at, and could be fetched. */
+  saw(repo: string, oid: string): boolean;
   /** No entry names any other repo: forgets them and deletes their caches, but for what is still being read. */
   keepOnly(repos: ReadonlySet<string>): Promise<void>;
   /** Resolves when nothing that was asked for is pending. */
@@ -212,6 +218,15 @@ export interface ConfigRepo {
   readonly trouble: string | undefined;
   /** Calls back soon after the branch moves locally. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Commits a change of the file onto the branch's newest head, and pushes where it is a remote. `change` is called again
+   * with the newer text when somebody else was faster; what it throws ends the edit. Nothing is committed when it changes
+   * nothing: the head is returned. Throws TransientError, or StalledError when it is refused for good.
+   */
+  edit(
+    change: (text: string) => string | Promise<string>,
+    options: { readonly message: string; readonly signal: AbortSignal },
+  ): Promise<string>;
 }
 
 // ------------------------------------------------------- archive, log files

@@ -29,7 +29,7 @@ export function addInstances(
       hash,
       commit,
       spec,
-      network: `berth-${deployment.name}`,
+      network: service.onHost ? 'host' : `berth-${deployment.name}`,
       why: want.why,
       ...(place.port !== undefined && { port: place.port }),
       ...(wait && { wait }),
@@ -76,7 +76,8 @@ function placeInstance(
 ): { readonly port?: number; readonly trouble?: string } {
   const have = seen.instance.find(({ key }) => key === want.key);
   if (have) return have.port === undefined ? {} : { port: have.port };
-  if (!service.routed && service.pinnedPort === undefined) return {};
+  const hasPort = service.routed || service.onHost || service.pinnedPort !== undefined;
+  if (!hasPort) return {};
   if (!service.routed && service.pinnedPort !== undefined) {
     const held = instancePorts.has(service.pinnedPort);
     return rules.busyPorts.has(service.pinnedPort) && !held

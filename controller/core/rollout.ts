@@ -32,6 +32,8 @@ import { addVhost } from './vhost-want.ts';
 /** What ought to exist now. Where the world can't be seen, every deployment is frozen. */
 export function rollout(desired: Desired, observed: Observed, rules: RolloutRules): Wanted {
   const draft = emptyDraft(desired);
+  const { ownVhosts = [] } = desired;
+  for (const { deployment } of ownVhosts) draft.present.add(deployment);
   const seen = certain(observed);
   if (typeof seen === 'string') {
     const everyone = Object.values(observed).flatMap((have) => ('uncertain' in have ? [] : have));
@@ -47,6 +49,10 @@ export function rollout(desired: Desired, observed: Observed, rules: RolloutRule
   const partOf = partsOf(seen);
   for (const deployment of deployments)
     rollOut(draft, { deployment, seen: partOf(deployment.name), ...shared });
+  for (const vhost of ownVhosts) {
+    draft.vhosts.push(vhost);
+    draft.verdicts.set(vhost.deployment, { status: 'running', stage: 'serves the admin' });
+  }
   keepForLater(draft, seen);
   return draft;
 }
@@ -62,7 +68,8 @@ function rollOut(draft: Draft, context: Context): void {
   const { image: images, instance: instances } = seen;
   const [vhost] = seen.vhost;
   const earlier = draft.instances.length;
-  draft.networks.push({ key: `berth-${deployment.name}`, deployment: deployment.name });
+  if (deployment.services.some(({ onHost }) => !onHost))
+    draft.networks.push({ key: `berth-${deployment.name}`, deployment: deployment.name });
   for (const name of deployment.volumes)
     draft.volumes.push({ key: `berth-${deployment.name}-${name}`, deployment: deployment.name });
 

@@ -47,16 +47,18 @@ export function lookAt(view: ServiceView): Look {
   const fallback = older.some(({ ready }) => ready);
   // What visitors are led to was ready once, even if this controller has not seen it.
   const led = new Set(view.vhost?.serves[view.service.name]);
-  const failures = new Map<string, string>();
+  const troubles = new Map<string, string>();
   for (const key of keys) {
     const have = byKey.get(key);
     const reason =
       have && (have.gaveUp ?? giveUpReason({ ...have, proven: have.proven || led.has(key) }, fallback));
-    if (reason !== undefined) failures.set(key, reason);
+    if (reason !== undefined) troubles.set(key, reason);
   }
+  // What leads visitors to this machine is tried on and on: that it can't now is seldom the fault of its version.
+  const failures = view.service.onHost ? new Map<string, string>() : troubles;
   const blocked = blockedBy(view);
   const hopeful = keys.filter((key) => !failures.has(key));
-  return { keys, hopeful, older, failures, blocked, verdict: verdictOf(view, keys, failures, blocked) };
+  return { keys, hopeful, older, failures, blocked, verdict: verdictOf(view, keys, troubles, blocked) };
 }
 
 function giveUpReason(have: InstanceHave, fallback: boolean): string | undefined {
@@ -80,11 +82,11 @@ function blockedBy({ image, missingNeed }: ServiceView): Wait | undefined {
 function verdictOf(
   { instances, image }: ServiceView,
   keys: readonly string[],
-  failures: ReadonlyMap<string, string>,
+  troubles: ReadonlyMap<string, string>,
   blocked: Wait | undefined,
 ): Verdict {
   const haves = instances.filter(({ key }) => keys.includes(key));
-  const failure = [...failures.values()][0];
+  const failure = [...troubles.values()][0];
   const bad = haves.find((have) => have.proven && isBad(have) && have.detail);
   if (haves.length === keys.length && haves.every(({ ready }) => ready))
     return { status: 'running', stage: instances.length > haves.length ? 'draining' : 'serving' };

@@ -70,10 +70,14 @@ function suspended(view: ServiceView): ServiceDecision {
 function sourceUnknown(view: ServiceView): ServiceDecision {
   const unknown = view.service.unknown ?? { why: 'its source is not known yet', failed: false };
   const served = servedNow(view);
-  const serving = view.instances.filter(({ key, gaveUp }) => served?.includes(key) && gaveUp === undefined);
+  const alive = view.instances.filter(({ gaveUp }) => gaveUp === undefined);
+  // Which of several versions of an internal service is at work, nobody can say.
+  const atWork = view.service.routed
+    ? alive.filter(({ key }) => served?.includes(key))
+    : alive.filter(({ hash }) => alive.every((other) => other.hash === hash));
   return {
     wants: [],
-    standing: serving.map(({ key }) => [key, { run: true, why: 'it serves until its source is known' }]),
+    standing: atWork.map(({ key }) => [key, { run: true, why: 'it serves until its source is known' }]),
     kept: view.instances.map(({ key }) => key),
     leaving: [],
     serve: pickServing({ keys: [], instances: view.instances, served }),

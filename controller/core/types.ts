@@ -97,12 +97,23 @@ export interface ImageWant extends Resource {
     | { readonly kind: 'pull' };
 }
 
+/**
+ * A sealed value. It is opened only for the container that gets it; its fingerprint changes with the value and tells
+ * nothing about it. However it is printed, it is `[redacted]`.
+ */
+export interface Secret {
+  /** Hex, keyed with a secret of the data dir. */
+  readonly fingerprint: string;
+  /** Throws StalledError when it can't be opened any more. */
+  open(): Promise<string>;
+}
+
 /** All that decides how an instance runs. A change of any of it is another instance. */
 export interface InstanceSpec {
   readonly image: string;
   /** Overrides the image's command. */
   readonly command?: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | Secret>>;
   /** Port in the container; without it the image's lowest EXPOSE, else 3000. */
   readonly listen?: number;
   readonly health: Health;
@@ -112,6 +123,11 @@ export interface InstanceSpec {
   readonly memoryBytes: number;
   readonly cpus?: number;
   readonly pids: number;
+  /**
+   * Runs on this machine's own network and gets `127.0.0.1:<its host port>` under this name of its environment, to
+   * answer its health check there. Nothing is published.
+   */
+  readonly addressAs?: string;
 }
 
 export interface DesiredService {
@@ -130,6 +146,8 @@ export interface DesiredService {
   /** On a route, or behind a pinned port that nginx holds. */
   readonly routed: boolean;
   readonly pinnedPort?: number;
+  /** Its instances run on this machine's own network (`spec.addressAs`) and have a host port without being routed. */
+  readonly onHost?: true;
 }
 
 export interface DesiredDeployment {
@@ -162,6 +180,8 @@ export interface Desired {
   /** Present in the file but wrong: what runs of them stays exactly as it is. */
   readonly stalled: ReadonlySet<string>;
   readonly problems: readonly Problem[];
+  /** Vhosts of the controller's own, which lead to a port that is no instance's: the admin. */
+  readonly ownVhosts?: readonly VhostWant[];
 }
 
 // --------------------------------------------------------------- observed
@@ -252,6 +272,7 @@ export interface InstanceWant extends Resource {
   readonly hash: string;
   readonly commit: string;
   readonly spec: InstanceSpec;
+  /** Its deployment's, or `host` for this machine's own. */
   readonly network: string;
   readonly port?: number;
   readonly why: string;

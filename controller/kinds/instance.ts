@@ -58,8 +58,10 @@ export function instanceKind(clients: InstanceClients): Kind<InstanceHave, Insta
   };
 }
 
-function targetOf({ key, port, address, listen, health, routed }: InstanceRow): ProbeTarget {
-  if (routed && port !== undefined) return { key, http: { port }, health };
+/** Where to ask it: over HTTP what has a host port to be asked at, else TCP at its own address. */
+export function targetOf(row: InstanceRow): ProbeTarget {
+  const { key, port, address, listen, health, routed, onHost } = row;
+  if ((routed || onHost) && port !== undefined) return { key, http: { port }, health };
   return { key, ...(address !== undefined && { tcp: { host: address, port: listen } }), health };
 }
 

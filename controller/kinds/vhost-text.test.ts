@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { directivesOf } from '../../test/support/nginx-reading.ts';
 import type { VhostWant } from '../core/types.ts';
-import { ownerOf, readServes, renderVhost } from './vhost-text.ts';
+import { ownerOf, readServerNames, readServes, renderVhost } from './vhost-text.ts';
 
 const OPTIONS = { owner: 'berth', http: { host: '127.0.0.1', port: 8080 } };
 
@@ -97,6 +97,14 @@ describe('the header of a vhost', () => {
       web: ['blog-web-3f9a1c02-1', 'blog-web-3f9a1c02-2'],
     });
     expect(ownerOf(text)).toBe('berth');
+  });
+
+  it('is followed by the hostnames that it takes, and those of a stranger are not read', () => {
+    const hostnames = ['blog.example.org', 'www.example.org'];
+    const text = renderVhost({ ...BLOG, hostnames, pinned: [{ port: 4000, service: 'web' }] }, OPTIONS);
+    expect(readServerNames(text)).toEqual(hostnames);
+    expect(readServerNames('server { server_name "blog.example.org"; }')).toEqual([]);
+    expect(readServerNames(renderVhost({ ...BLOG, hostnames: [] }, OPTIONS))).toEqual([]);
   });
 
   it.each([

@@ -60,6 +60,12 @@ export function readServes(text: string): Record<string, string[]> {
   return Object.fromEntries(pairs);
 }
 
+/** The hostnames that a vhost of ours takes; empty for any other text. */
+export function readServerNames(text: string): readonly string[] {
+  const line = ownerOf(text) === undefined ? undefined : /^ *server_name (.+);$/m.exec(text)?.[1];
+  return [...(line ?? '').matchAll(/"([^"]+)"/g)].flatMap(([, name]) => name ?? []);
+}
+
 /** The owner that a vhost's first line names; undefined for a file that Berth did not write. */
 export function ownerOf(text: string): string | undefined {
   return readHeader(text)?.owner;

@@ -1,10 +1,11 @@
 /** The file at the config repo's head → what is desired. The last good commit stays in force while a newer one is wrong. */
-import type { ConfigHead, ConfigRepo, SourceHead, Sources } from '../clients/types.ts';
+import type { ConfigHead, ConfigRepo, Sources } from '../clients/types.ts';
 import { messageOf, StalledError } from '../core/errors.ts';
 import type { Desired, Problem } from '../core/types.ts';
 import type { KeyedHash } from '../manifest/keyed-hash.ts';
-import { resolveDeployment } from '../manifest/resolve.ts';
-import type { DeploymentEntry, Manifest, ManifestRules, ServiceEntry } from '../manifest/types.ts';
+import { type HeadOf, resolveDeployment } from '../manifest/resolve.ts';
+import type { OpenSecrets } from '../manifest/sealed/secrets.ts';
+import type { DeploymentEntry, Manifest, ManifestRules } from '../manifest/types.ts';
 import type { LastGood } from './last-good.ts';
 import type { Undecided } from './reconcile.ts';
 
@@ -17,6 +18,7 @@ export interface DesiredOptions {
     rules: ManifestRules,
   ) => Promise<{ readonly manifest?: Manifest; readonly problems: readonly Problem[] }>;
   readonly rules: ManifestRules;
+  readonly secrets: OpenSecrets;
   readonly hash: KeyedHash;
   readonly lastGood: LastGood;
 }
@@ -99,7 +101,7 @@ function ofEntries(problems: readonly Problem[]): readonly Problem[] {
 
 async function resolve(options: DesiredOptions, { commit, manifest, problems }: InForce): Promise<Desired> {
   const trees = await ownTrees(options, commit, manifest.deployments);
-  const headOf = (service: ServiceEntry): SourceHead => {
+  const headOf: HeadOf = (service) => {
     const { source, path } = service;
     if (source.kind === 'image') return { state: 'known', commit: '', tree: '' };
     if (source.repo !== '.') return options.sources.head({ repo: source.repo, ref: source.ref, path });
@@ -109,15 +111,12 @@ async function resolve(options: DesiredOptions, { commit, manifest, problems }: 
     return { state: 'failed', error: new StalledError(message) };
   };
   await options.sources.keepOnly(reposOf(manifest.deployments));
-  const sealed = manifest.deployments.flatMap(sealedProblem);
-  const stalled = new Set([...manifest.stalled, ...sealed.map(({ deployment }) => deployment)]);
+  const opened = await options.secrets(manifest);
   return {
     commit,
-    deployments: manifest.deployments
-      .filter(({ name }) => !stalled.has(name))
-      .map((entry) => resolveDeployment(entry, headOf, options.hash)),
-    stalled,
-    problems: [...problems, ...sealed],
+    deployments: opened.deployments.map((entry) => resolveDeployment(entry, headOf, options.hash)),
+    stalled: new Set([...manifest.stalled, ...opened.problems.map(({ deployment }) => deployment)]),
+    problems: [...problems, ...opened.problems],
   };
 }
 
@@ -141,12 +140,4 @@ async function ownTrees(
     if (tree !== undefined) trees.set(path, tree);
   }
   return trees;
-}
-
-/** This version can read a sealed value in the file, but not open it. */
-function sealedProblem({ name, services }: DeploymentEntry): readonly Problem[] {
-  const keys = services.flatMap(({ env }) => Object.keys(env).filter((key) => typeof env[key] !== 'string'));
-  if (keys.length === 0) return [];
-  const message = `deployments/${name}/env/${keys[0]}: this version of Berth can't open sealed values; write it in plain, or wait for the next`;
-  return [{ deployment: name, message }];
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { emptyDraft } from '../core/draft.ts';
 import type { Action, Wait } from '../core/types.ts';
 import type { Report } from './reconcile.ts';
-import { isSettled } from './status.ts';
+import { isSettled, statusOf } from './status.ts';
 
 const desired = { commit: 'c1', deployments: [], stalled: new Set<string>(), problems: [] };
 
@@ -24,4 +24,13 @@ test('what waits for time is under way', () => {
 
 test('what waits for a person is at rest, so that `once` ends and tells it', () => {
   expect(isSettled(waiting({ why: 'stalled: a container has its name', forPerson: true }))).toBe(true);
+});
+
+test("the controller's own vhost is told with its hostname", () => {
+  const ownVhosts = [{ deployment: 'berth-admin', hostnames: ['berth.example.com'] }] as never;
+  const report = waiting({ why: 'drains', ms: 5 });
+  const wanted = { ...emptyDraft(desired), present: new Set(['berth-admin']) };
+  const plan = { actions: [], wanted, held: [] };
+  const [status] = statusOf({ ...report, desired: { ...desired, ownVhosts }, plan }, new Map());
+  expect(status).toMatchObject({ name: 'berth-admin', hostnames: ['berth.example.com'] });
 });

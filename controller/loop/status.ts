@@ -14,7 +14,9 @@ export function statusOf(report: Report, errors: ReadonlyMap<string, string>): r
   if (!desired || !plan) return [];
   const names = [...plan.wanted.present].sort();
   return names.map((name) => {
-    const hostnames = desired.deployments.find((d) => d.name === name)?.hostnames ?? [];
+    const entry = desired.deployments.find((d) => d.name === name);
+    const own = desired.ownVhosts?.find(({ deployment }) => deployment === name);
+    const hostnames = (entry ?? own)?.hostnames ?? [];
     return { name, hostnames, ...verdictOf(name, report, desired, errors) };
   });
 }
@@ -30,6 +32,9 @@ function verdictOf(
   const error = errors.get(name);
   const verdict = plan?.wanted.verdicts.get(name);
   if (error !== undefined) return { status: 'failed', stage: verdict?.stage ?? 'apply', error };
+  const stuck = plan?.actions.find(({ deployment, wait }) => deployment === name && wait?.forPerson);
+  if (stuck && verdict?.status !== 'failed')
+    return { status: 'failed', stage: stuck.kind, error: stuck.wait?.why ?? stuck.why };
   const frozen = plan?.wanted.frozen.get(name);
   return verdict ?? { status: 'failed', stage: 'waits', error: frozen ?? 'it has not been looked at yet' };
 }

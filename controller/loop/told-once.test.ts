@@ -44,7 +44,16 @@ async function passes(count: number, words: () => string) {
   const log: string[] = [];
   const stop = new AbortController();
   let state: State = {
-    ...{ version: 1, ports: [], failures: [], givenUp: [], removals: {}, passes: [], receipts: [] },
+    ...{
+      version: 1,
+      ports: [],
+      failures: [],
+      givenUp: [],
+      removals: {},
+      passes: [],
+      receipts: [],
+      routes: {},
+    },
   };
   const store = {
     get state() {

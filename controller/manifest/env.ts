@@ -5,9 +5,10 @@ import { isInherited } from './names.ts';
 import { isMisleading, survives } from './scalar.ts';
 import type { Scope } from './scope.ts';
 import type { Sealed } from './types.ts';
+import { variableBytes, variableFault } from './variable.ts';
 
-/** Kernel limit of one `NAME=value` with its NUL (MAX_ARG_STRLEN); past it the process never runs. */
-const MAX_VARIABLE_BYTES = 131_072;
+/** Base64 of the longest variable with all that sealing adds, and room for a text that is mostly line ends. */
+const MAX_SEALED_CHARACTERS = 262_144;
 /** All of them together: half of what the kernel gives arguments and environment on a common 8 MiB stack. */
 const MAX_ENV_BYTES = 1_000_000;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -42,17 +43,10 @@ export function readVariables(raw: Readonly<Record<string, unknown>>, at: Path, 
   for (const name of Object.keys(raw)) {
     const path = [...at, name];
     if (isInherited(name)) scope.fail(path, `must not be called ${show(name)}; choose another name`, 'key');
-    const value = readValue(scope.scalar(path), (message) => scope.fail(path, message));
+    const value = readValue(name, scope.scalar(path), (message) => scope.fail(path, message));
     if (value === undefined) continue;
-    const text = typeof value === 'string' ? value : value.sealed;
-    const size = Buffer.byteLength(name) + Buffer.byteLength(text) + 2;
-    if (size > MAX_VARIABLE_BYTES) {
-      scope.fail(
-        path,
-        `is ${size} bytes with its name; the system passes at most ${MAX_VARIABLE_BYTES}: use a volume or the image`,
-      );
-    }
-    bytes += size;
+    // A value is shorter than what it is sealed in.
+    bytes += variableBytes(name, typeof value === 'string' ? value : value.sealed);
     variables.push([name, value]);
   }
   if (bytes > MAX_ENV_BYTES) {
@@ -65,31 +59,29 @@ export function readVariables(raw: Readonly<Record<string, unknown>>, at: Path, 
   return Object.fromEntries(variables);
 }
 
-function readValue(scalar: Scalar | undefined, fail: (message: string) => void): string | Sealed | undefined {
+function readValue(
+  name: string,
+  scalar: Scalar | undefined,
+  fail: (message: string) => void,
+): string | Sealed | undefined {
   const { value } = scalar ?? {};
-  if (scalar?.tag === '!sealed') {
-    const sealed = String(value);
-    if (sealed !== '' && BASE64.test(sealed)) return { sealed };
-    return refuse(fail, 'is not a sealed value (base64 on one line); make one with `berth seal`');
+  if (scalar?.tag === '!sealed') return readSealed(String(value), fail);
+  if (typeof value === 'string') {
+    const fault = variableFault(name, value);
+    if (fault !== undefined) return refuse(fail, fault);
+    if (scalar?.type !== Scalar.PLAIN || !isMisleading(value)) return value;
+    return refuse(fail, 'reads as a boolean or a date to other YAML readers; quote it');
   }
-  if (typeof value === 'string') return readText(scalar, value, fail);
   if (survives(value, scalar?.source ?? '')) return String(value);
   if (value === null) return refuse(fail, 'has no value; quote it: "" is empty text, "null" the word');
   return refuse(fail, 'would be changed by YAML; quote it');
 }
 
-function readText(
-  scalar: Scalar | undefined,
-  text: string,
-  fail: (message: string) => void,
-): string | undefined {
-  if (text.includes('\0'))
-    return refuse(fail, 'holds a NUL character, which no process can be given; remove it');
-  if (/\p{Cs}/u.test(text)) return refuse(fail, 'holds half a character (a lone surrogate); remove it');
-  if (scalar?.type === Scalar.PLAIN && isMisleading(text)) {
-    return refuse(fail, 'reads as a boolean or a date to other YAML readers; quote it');
-  }
-  return text;
+function readSealed(sealed: string, fail: (message: string) => void): Sealed | undefined {
+  if (sealed.length > MAX_SEALED_CHARACTERS)
+    return refuse(fail, `is over ${MAX_SEALED_CHARACTERS} characters long: seal a shorter value`);
+  if (sealed !== '' && BASE64.test(sealed)) return { sealed };
+  return refuse(fail, 'is not a sealed value (base64 on one line); make one with `berth seal`');
 }
 
 function refuse(fail: (message: string) => void, message: string): undefined {

@@ -42,9 +42,18 @@ export function toProblems(
 }
 
 function line(finding: Finding, file: string, lines: LineCounter): string {
-  const place = lines.lineStarts.length > 0 ? lines.linePos(finding.offset) : { line: 1, col: 1 };
-  const path = finding.path.length > 0 ? ` ${showPath(finding.path)}` : '';
-  return `${file}:${Math.max(1, place.line)}:${Math.max(1, place.col)}${path}: ${finding.message}`;
+  return `${placeText(finding, file, lines)}: ${finding.message}`;
+}
+
+/** `deployments.yaml:14:11 deployments/blog/port`, which a message completes. */
+export function placeText(
+  { path, offset }: Pick<Finding, 'path' | 'offset'>,
+  file: string,
+  lines: LineCounter,
+): string {
+  const place = lines.lineStarts.length > 0 ? lines.linePos(offset) : { line: 1, col: 1 };
+  const shown = path.length > 0 ? ` ${showPath(path)}` : '';
+  return `${file}:${Math.max(1, place.line)}:${Math.max(1, place.col)}${shown}`;
 }
 
 /** `deployments/blog/env/"odd key"`: keys that hold anything unusual are quoted and cut. */

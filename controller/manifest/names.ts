@@ -14,11 +14,16 @@ export function isInherited(name: string): boolean {
 /** Begins the name of the file that all sites share; a deployment's file is `<name>.conf` beside it. */
 const SHARED_FILE = '00-berth-';
 
+/** What the controller runs for itself stands beside the deployments, under these names. */
+export const OWN = { admin: 'berth-admin', tunnel: 'berth-tunnel' } as const;
+
 /** Why no deployment may have this name; undefined for any other. */
 export function nameFault(name: string): string | undefined {
   if (isInherited(name)) return `must not be called ${name}; choose another name`;
   if (name.startsWith(SHARED_FILE))
     return `must not start with ${SHARED_FILE}, as nginx's own files do; choose another name`;
+  if (Object.values<string>(OWN).includes(name))
+    return `must not be called ${name}, as the controller's own is; choose another name`;
   return undefined;
 }
 

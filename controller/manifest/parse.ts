@@ -9,6 +9,7 @@ import { findNode, placeOf, type Targets } from './find-node.ts';
 import { type Finding, type Path, toProblems } from './findings.ts';
 import { hostnameFault } from './hostname.ts';
 import { type SealedAt, toPlain } from './plain.ts';
+import { whereSealed } from './sealed/where.ts';
 import { checkShape, type ShapeFault } from './shape.ts';
 import { readText } from './text.ts';
 import { readTree } from './tree.ts';
@@ -63,7 +64,8 @@ function parseText(text: string, rules: ManifestRules): ParseResult {
   const stalled = [...new Set(findings.map(({ deployment }) => deployment))];
   const deployments = entries.deployments.filter(({ name }) => !stalled.includes(name));
   const warnings = toProblems(entries.warnings, rules.file, tree.lines);
-  return { manifest: { domain, deployments, stalled, problems, warnings }, problems };
+  const sealedAt = whereSealed(plain.sealedAt, rules.file, tree.lines);
+  return { manifest: { domain, deployments, stalled, problems, warnings, sealedAt }, problems };
 }
 
 function locate(fault: ShapeFault, root: Node | null, targets: Targets): Finding {

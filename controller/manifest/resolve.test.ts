@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { secretOf } from '../core/secret.ts';
+import type { Secret } from '../core/types.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { parseManifest } from './parse.ts';
 import { resolveDeployment } from './resolve.ts';
@@ -9,11 +11,24 @@ const rules = {
 };
 const hash = createKeyedHash(Buffer.alloc(32, 1));
 
-function webOf(fields: string, head: { readonly commit: string; readonly tree: string }) {
+interface Head {
+  readonly commit: string;
+  readonly tree: string;
+}
+
+function deploymentOf(fields: string, head: Head, secrets: Readonly<Record<string, Secret>> = {}) {
   const text = `deployments:\n  app: { ${fields} }\n`;
   const entry = parseManifest(Buffer.from(text), rules).manifest?.deployments[0];
   if (!entry) throw new Error(`not a good file: ${text}`);
-  return resolveDeployment(entry, () => ({ state: 'known', ...head }), hash).services[0]?.version;
+  const services = entry.services.map((service) => {
+    const plain = Object.entries(service.env).map(([name, value]) => [name, String(value)]);
+    return { ...service, env: { ...Object.fromEntries(plain), ...secrets } };
+  });
+  return resolveDeployment({ ...entry, services }, () => ({ state: 'known', ...head }), hash);
+}
+
+function webOf(fields: string, head: Head, secrets: Readonly<Record<string, Secret>> = {}) {
+  return deploymentOf(fields, head, secrets).services[0]?.version;
 }
 
 const nowhere = { commit: '', tree: '' };
@@ -56,4 +71,22 @@ test('replicas, strategy and a pinned port that nginx holds change no instance',
   const plain = webOf('repo: .', head);
   for (const fields of ['replicas: 2', 'strategy: recreate', 'port: 5000'])
     expect(webOf(`repo: ., ${fields}`, head)?.hash).toBe(plain?.hash);
+});
+
+test('a secret is another instance when its fingerprint is another, and only then', () => {
+  const of = (fingerprint: string) => ({ KEY: secretOf(fingerprint, async () => Math.random().toString()) });
+  const one = webOf('image: x', nowhere, of('aa'));
+  expect(webOf('image: x', nowhere, of('aa'))?.hash).toBe(one?.hash);
+  expect(webOf('image: x', nowhere, of('bb'))?.hash).not.toBe(one?.hash);
+  expect(webOf('image: x, env: { KEY: aa }', nowhere)?.hash).not.toBe(one?.hash);
+  const whole = deploymentOf('image: x', nowhere, of('aa')).fingerprint;
+  expect(deploymentOf('image: x', nowhere, of('aa')).fingerprint).toBe(whole);
+  expect(deploymentOf('image: x', nowhere, of('bb')).fingerprint).not.toBe(whole);
+});
+
+test('a secret stays one on its way to the container', async () => {
+  const spec = webOf('image: x', nowhere, { KEY: secretOf('aa', async () => 'hunter2') })?.spec;
+  expect(JSON.stringify(spec)).toContain('"KEY":"[redacted]"');
+  const value = spec?.env.KEY;
+  expect(typeof value === 'object' && (await value.open())).toBe('hunter2');
 });

@@ -3,14 +3,14 @@ import { normaliseReference } from '../clients/engine/reference.ts';
 import type { SourceHead } from '../clients/types.ts';
 import type { DesiredDeployment, DesiredService, ImageWant, InstanceSpec } from '../core/types.ts';
 import type { KeyedHash } from './keyed-hash.ts';
-import type { DeploymentEntry, ServiceEntry } from './types.ts';
+import type { OpenedDeployment, OpenedService } from './types.ts';
 
 /** What is known of a service's source now; `.` is the config repo at the commit in force. */
-export type HeadOf = (service: ServiceEntry) => SourceHead;
+export type HeadOf = (service: OpenedService) => SourceHead;
 
-/** Resolves one entry. Sealed values must have been opened before: `env` is plain. */
+/** Resolves one entry. A secret counts by its fingerprint, so the same value sealed anew changes nothing. */
 export function resolveDeployment(
-  entry: DeploymentEntry,
+  entry: OpenedDeployment,
   headOf: HeadOf,
   hash: KeyedHash,
 ): DesiredDeployment {
@@ -30,13 +30,13 @@ export function resolveDeployment(
     headers,
     maxBody,
     ...(timeoutMs !== undefined && { timeoutMs }),
-    fingerprint: hash([entry, versions]),
+    fingerprint: hash([{ ...entry, services: entry.services.map(told) }, versions]),
   };
 }
 
 function resolveService(
   deployment: string,
-  service: ServiceEntry,
+  service: OpenedService,
   head: SourceHead,
   hash: KeyedHash,
 ): DesiredService {
@@ -62,14 +62,14 @@ function resolveService(
   };
 }
 
-function sourceName({ source }: ServiceEntry): string {
+function sourceName({ source }: OpenedService): string {
   if (source.kind === 'image') return source.image;
   return source.repo === '.' ? 'the config repo' : source.repo;
 }
 
 function imageOf(
   deployment: string,
-  { name, source, path, build }: ServiceEntry,
+  { name, source, path, build }: OpenedService,
   head: { readonly commit: string; readonly tree: string },
   hash: KeyedHash,
 ): ImageWant {
@@ -86,14 +86,14 @@ function imageOf(
 
 function versionOf(
   deployment: string,
-  service: ServiceEntry,
+  service: OpenedService,
   image: ImageWant,
   hash: KeyedHash,
 ): NonNullable<DesiredService['version']> {
   const { start, listen, env, health, routed, memoryBytes, cpus, pids, volumes, port } = service;
   const spec: InstanceSpec = {
     image: image.key,
-    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, plain(name, value)])),
+    env,
     health,
     routed,
     volumes: Object.fromEntries(
@@ -105,10 +105,15 @@ function versionOf(
     ...(listen !== undefined && { listen }),
     ...(cpus !== undefined && { cpus }),
   };
-  return { image, spec, hash: hash([spec, routed ? undefined : port]) };
+  return { image, spec, hash: hash([told(spec), routed ? undefined : port]) };
 }
 
-function plain(name: string, value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw new Error(`the sealed value ${name} was not opened before its deployment was resolved`);
+/** What has an environment, as it may be hashed. */
+function told<T extends Pick<InstanceSpec, 'env'>>(
+  from: T,
+): Omit<T, 'env'> & { readonly env: Readonly<Record<string, unknown>> } {
+  const pairs = Object.entries(from.env).map(
+    ([name, value]) => [name, typeof value === 'string' ? value : { secret: value.fingerprint }] as const,
+  );
+  return { ...from, env: Object.fromEntries(pairs) };
 }

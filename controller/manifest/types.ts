@@ -1,5 +1,5 @@
 /** `deployments.yaml` as checked values: every default filled in, durations in ms, sizes in bytes. */
-import type { BuildSpec, Health, Problem, Route } from '../core/types.ts';
+import type { BuildSpec, Health, Problem, Route, Secret } from '../core/types.ts';
 
 /** A value that only this controller can read; `text` is the base64 of the age file. */
 export interface Sealed {
@@ -49,6 +49,15 @@ export interface DeploymentEntry {
   readonly timeoutMs?: number;
 }
 
+/** An entry whose sealed values could all be opened. */
+export interface OpenedDeployment extends Omit<DeploymentEntry, 'services'> {
+  readonly services: readonly OpenedService[];
+}
+
+export interface OpenedService extends Omit<ServiceEntry, 'env'> {
+  readonly env: Readonly<Record<string, string | Secret>>;
+}
+
 /** A readable file. A file that is wrong as a whole has no `Manifest`, only problems. */
 export interface Manifest {
   readonly domain: string;
@@ -59,6 +68,8 @@ export interface Manifest {
   readonly problems: readonly Problem[];
   /** For example a hostname two labels deep: shown, and nothing is refused for it. */
   readonly warnings: readonly Problem[];
+  /** Where each sealed value stands, by its place: `deployments.yaml:14:11 deployments/blog/env/KEY`. */
+  readonly sealedAt: ReadonlyMap<string, string>;
 }
 
 /** What the file's meaning depends on besides its text. */

@@ -51,7 +51,8 @@ function readValue(
   if (!setting.secret) return given === '' ? undefined : given;
   if (given === '') {
     // A CI sets other people's variables to nothing; our own would look like protection and be none.
-    if (name.startsWith('BERTH_')) errors.push(`${name} is empty: give it a value, or remove it`);
+    if (name.startsWith('BERTH_') || name === 'GITHUB_WEBHOOK_SECRET')
+      errors.push(`${name} is empty: give it a value, or remove it`);
     return undefined;
   }
   const file = all[`${name}_FILE`];

@@ -120,24 +120,51 @@ export const SETTINGS = [
       'Hosts (`host` or `host:port`, with commas between) that a `repo` may name although they are private or speak plain `http`.',
   },
   {
+    name: 'BERTH_AGE_IDENTITY_FILE',
+    shown: 'generated, kept in the data dir',
+    description: 'File with the age identities that open sealed values, the newest last.',
+  },
+  {
+    name: 'BERTH_CLOUDFLARED',
+    default: 'off',
+    description:
+      '`off`: you run cloudflared yourself. `container`: Berth runs the `cloudflare/cloudflared` image.',
+  },
+  {
     name: 'CLOUDFLARE_API_TOKEN',
-    description: 'Turns tunnel routes and DNS records on; not used by this version yet.',
+    description: 'Turns the tunnel and DNS on. Without it the sites are on this machine only.',
     secret: true,
   },
-  { name: 'CLOUDFLARE_ACCOUNT_ID', description: 'Account of the tunnel; not used by this version yet.' },
-  { name: 'CLOUDFLARE_TUNNEL', description: 'Name of the tunnel; not used by this version yet.' },
-  { name: 'CLOUDFLARE_BASE_URL', description: 'Address of the API; not used by this version yet.' },
+  {
+    name: 'CLOUDFLARE_ACCOUNT_ID',
+    shown: 'the one that the token can see',
+    description: 'Account of the tunnel.',
+  },
+  {
+    name: 'CLOUDFLARE_TUNNEL',
+    shown: 'the owner',
+    description: 'Name or id of the tunnel. One of that name is made where there is none.',
+  },
+  {
+    name: 'CLOUDFLARE_BASE_URL',
+    default: 'https://api.cloudflare.com/client/v4',
+    description: "Address of Cloudflare's API.",
+  },
   {
     name: 'GITHUB_TOKEN',
-    description: 'For private repos and commit statuses; not used by this version yet.',
+    description: 'For private repos, commit statuses and deployments on GitHub.',
     secret: true,
   },
   {
     name: 'GITHUB_WEBHOOK_SECRET',
-    description: 'Secret that deliveries are signed with; not used by this version yet.',
+    description: 'Turns `POST /webhooks/github` on; deliveries are signed with it. At least 16 characters.',
     secret: true,
   },
-  { name: 'GITHUB_API_URL', description: 'Address of the API; not used by this version yet.' },
+  {
+    name: 'GITHUB_API_URL',
+    default: 'https://api.github.com',
+    description: "Address of GitHub's API; `https://HOST/api/v3` for GitHub Enterprise.",
+  },
   {
     name: 'DOCKER_HOST',
     default: '/var/run/docker.sock',

@@ -158,6 +158,19 @@ export function configRepo(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** The address of an API, without a slash at its end. Plain `http` only to this machine: a token goes there. */
+export function apiUrl(text: string): Parsed<string> {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+  return url && safe && !url.username && !url.password && !url.search && !url.hash
+    ? { value: url.href.replace(/\/+$/, '') }
+    : { must: 'must be an https:// URL without user, ? and # (http:// only to 127.0.0.1 or localhost)' };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /** `swarm` is a known word, so it gets its own answer. */
 export function engine(text: string): Parsed<'docker'> {
   if (text === 'docker') return { value: text };

@@ -1,6 +1,6 @@
 /** Desired worlds for the small world, from a few letters. */
 import { createHash } from 'node:crypto';
-import type { Desired, DesiredDeployment, DesiredService } from '../../controller/core/types.ts';
+import type { Desired, DesiredDeployment, DesiredService, VhostWant } from '../../controller/core/types.ts';
 import type { Behaviour } from './world.ts';
 
 export interface AppSpec {
@@ -24,7 +24,7 @@ export interface AppSpec {
   readonly front?: 'web' | 'site';
   /** No route leads to it. */
   readonly internal?: boolean;
-  /** Of its hostname; default its name. */
+  /** Label of its hostname, `@`, or the whole of it; default its name. */
   readonly host?: string;
   /** The source of `web` can't be told, or not any more. */
   readonly source?: 'pending' | 'failed' | 'last known';
@@ -87,13 +87,18 @@ function services(app: AppSpec): readonly DesiredService[] {
   ];
 }
 
+function hostnameOf({ name, host = name }: AppSpec): string {
+  if (host === '@') return 'example.com';
+  return host.includes('.') ? host : `${host}.example.com`;
+}
+
 export function deploymentOf(app: AppSpec): DesiredDeployment {
   const { name, header, suspend = false, internal = false, db, volume = true } = app;
   const main = { prefix: '/', service: app.front ?? 'web', strip: false };
   const api = { prefix: '/api/', service: 'api', strip: true };
   return {
     name,
-    hostnames: [`${app.host ?? name}.example.com`],
+    hostnames: [hostnameOf(app)],
     routes: [...(app.api === undefined ? [] : [api]), ...(internal ? [] : [main])],
     services: services(app),
     volumes: db !== undefined && volume ? ['data'] : [],
@@ -104,11 +109,23 @@ export function deploymentOf(app: AppSpec): DesiredDeployment {
   };
 }
 
-export function desire(apps: readonly AppSpec[], stalled: readonly string[] = []): Desired {
+const ADMIN: VhostWant = {
+  ...{ key: 'berth-admin', deployment: 'berth-admin', hostnames: ['admin.example.com'] },
+  routes: [{ prefix: '/', service: 'admin', strip: false }],
+  backends: [{ service: 'admin', instances: [{ key: 'admin', port: 7420 }] }],
+  ...{ pinned: [], suspended: false, headers: {}, maxBody: '25m', why: 'leads to the admin' },
+};
+
+export function desire(
+  apps: readonly AppSpec[],
+  stalled: readonly string[] = [],
+  admin: boolean = false,
+): Desired {
   return {
     commit: hash(apps, stalled).padEnd(40, '0'),
     deployments: apps.filter(({ name }) => !stalled.includes(name)).map(deploymentOf),
     stalled: new Set(stalled),
     problems: [],
+    ...(admin && { ownVhosts: [ADMIN] }),
   };
 }

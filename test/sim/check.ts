@@ -3,6 +3,7 @@
 import { instanceKeys } from '../../controller/core/service-view.ts';
 import type { Desired } from '../../controller/core/types.ts';
 import { type Controller, KEEP_IMAGES, startController } from './controller.ts';
+import { edgeAlways, edgeAtRest, foreignEdge } from './edge-check.ts';
 import { advance, answers, behaviourOf, isUp, ledTo, type Outside } from './world.ts';
 
 /** Passes with the clock moving, until two in a row have nothing to do. Returns undefined when it never rests. */
@@ -34,7 +35,7 @@ export function always(outside: Outside, seed: Foreign): readonly string[] {
   const rows = outside.state.ports.map(({ port }) => port);
   if (new Set(rows).size !== rows.length) wrong.push(`a port has two rows: ${rows.join(' ')}`);
   if (JSON.stringify(foreign(outside)) !== JSON.stringify(seed)) wrong.push('something foreign was changed');
-  return wrong;
+  return [...wrong, ...edgeAlways(outside)];
 }
 
 export type Foreign = readonly unknown[];
@@ -45,12 +46,13 @@ export function foreign(outside: Outside): Foreign {
     [...outside.containers].filter(([, { row }]) => row.deployment === ''),
     [...outside.images].filter(([, { deployment }]) => deployment === ''),
     [...outside.files].filter(([, text]) => !text.startsWith('# berth owner=sim ')),
+    foreignEdge(outside),
   ];
 }
 
 /** At rest the world is what the file asks for, visitors reach whatever answers, and a pass writes nothing. */
 export async function atRest(outside: Outside, desired: Desired): Promise<readonly string[]> {
-  const wrong: string[] = [...outside.lost, ...leftOf(outside, desired)];
+  const wrong: string[] = [...outside.lost, ...leftOf(outside, desired), ...edgeAtRest(outside, desired)];
   for (const deployment of desired.deployments)
     wrong.push(...atRestOne(outside, deployment), ...thingsOf(outside, deployment));
   const controller = startController(outside);
@@ -62,7 +64,8 @@ export async function atRest(outside: Outside, desired: Desired): Promise<readon
 
 /** What is there of deployments that are not in the file. */
 function leftOf(outside: Outside, desired: Desired): readonly string[] {
-  const present = new Set([...desired.deployments.map(({ name }) => name), ...desired.stalled]);
+  const own = desired.ownVhosts?.map(({ deployment }) => deployment) ?? [];
+  const present = new Set([...desired.deployments.map(({ name }) => name), ...desired.stalled, ...own]);
   const owned = [
     ...[...outside.containers.values()].map(({ row }) => ['container', row.deployment]),
     ...[...outside.images.values()].map(({ deployment }) => ['image', deployment]),

@@ -4,6 +4,7 @@ import type { Archiver, LogFiles, Prober, Store } from '../../controller/clients
 import type { Step } from '../../controller/core/step.ts';
 import type { ImageWant } from '../../controller/core/types.ts';
 import type { Clients } from '../../controller/kinds/index.ts';
+import { edgeIn } from './edge.ts';
 import { engineIn, type OnTakeDown } from './engine.ts';
 import { nginxIn } from './nginx.ts';
 import { answers, behaviourOf, type Outside } from './world.ts';
@@ -24,6 +25,7 @@ export function connect(outside: Outside, step: Step, onTakeDown: OnTakeDown): C
     logFiles: logFilesIn(outside, step),
     step,
     now,
+    edge: edgeIn(outside, step),
     vhostText: { owner: 'sim', http: { host: '127.0.0.1', port: 8080 } },
   };
 }

@@ -11,6 +11,7 @@ import { type Report, reconcile } from '../../controller/loop/reconcile.ts';
 import { beingDeleted, record } from '../../controller/loop/record.ts';
 import { fingerprints, restOf } from '../../controller/loop/runner.ts';
 import { connect } from './clients.ts';
+import { LostAnswer } from './edge.ts';
 import { answers, isUp, ledTo, ledToBefore, type Outside } from './world.ts';
 
 export class Crash extends Error {}
@@ -20,6 +21,8 @@ export interface Faults {
   readonly crashAt?: { readonly effect: number; readonly when: 'before' | 'after' };
   /** These effects fail, with nothing done. */
   readonly failAt?: ReadonlySet<number>;
+  /** Of those of these effects that go to Cloudflare, the answer is lost. */
+  readonly loseAt?: ReadonlySet<number>;
 }
 
 export interface Controller {
@@ -67,6 +70,7 @@ export function startController(outside: Outside, faults: Faults = {}): Controll
     const result = await effect();
     if (crash === 'after') crashed = true;
     if (crashed) throw new Crash();
+    if (faults.loseAt?.has(index) && label.startsWith('edge.')) throw new LostAnswer('no answer came');
     return result;
   };
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { type AppSpec, desire } from './apps.ts';
 import { always, atRest, foreign, settle } from './check.ts';
 import { type Faults, startController } from './controller.ts';
+import { seedEdge } from './edge-drift.ts';
 import { newOutside, type Outside } from './world.ts';
 
 const app = (name: string, version: number, more: Partial<AppSpec> = {}): AppSpec => ({
@@ -47,6 +48,8 @@ const TRANSITIONS: Readonly<Record<string, readonly [readonly AppSpec[], readonl
 
 async function begin(apps: readonly AppSpec[]): Promise<Outside> {
   const outside = newOutside();
+  // Where there is nothing yet, there is no tunnel either.
+  if (apps.length > 0) seedEdge(outside.edge);
   await settle(outside, desire(apps), startController(outside));
   return outside;
 }
@@ -99,6 +102,21 @@ test('an effect that fails once is made up for', async () => {
     for (let effect = 0; effect < 12; effect += 1) {
       const found = await run(from, to, { failAt: new Set([effect]) });
       wrong.push(...found.map((what) => `${name}, effect ${effect} failed: ${what}`));
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a write to Cloudflare whose answer is lost is neither forgotten nor done twice', async () => {
+  const wrong: string[] = [];
+  for (const [name, [from, to]] of Object.entries(TRANSITIONS)) {
+    const outside = await begin(from);
+    const dry = startController(outside);
+    await settle(outside, desire(to), dry);
+    for (const [effect, label] of dry.effects.entries()) {
+      if (!label.startsWith('edge.')) continue;
+      const found = await run(from, to, { loseAt: new Set([effect]) });
+      wrong.push(...found.map((what) => `${name}, lost the answer to ${label}: ${what}`));
     }
   }
   expect(wrong).toEqual([]);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { AppSpec } from './apps.ts';
 import type { Faults } from './controller.ts';
+import { EDGE_DRIFTS } from './edge-drift.ts';
 import { type Behaviour, isUp, newOutside, type Outside } from './world.ts';
 
 export const appSpec = (name: string): fc.Arbitrary<AppSpec> =>
@@ -40,7 +41,13 @@ export const apps = fc
   });
 
 export type Event =
-  | { readonly do: 'desire'; readonly apps: readonly AppSpec[]; readonly stalled: readonly string[] }
+  | {
+      readonly do: 'desire';
+      readonly apps: readonly AppSpec[];
+      readonly stalled: readonly string[];
+      /** The admin has a hostname of its own. */
+      readonly admin?: boolean;
+    }
   | { readonly do: 'approve' }
   | { readonly do: 'passes'; readonly count: number; readonly ms: number }
   | { readonly do: 'unsure'; readonly kind: string }
@@ -113,7 +120,7 @@ const DRIFTS = {
   },
 } satisfies Readonly<Record<string, (outside: Outside, pick: number) => void>>;
 
-export type Drift = keyof typeof DRIFTS;
+export type Drift = keyof typeof DRIFTS | keyof typeof EDGE_DRIFTS;
 
 function ownOne(outside: Outside, pick: number) {
   const own = [...outside.containers.values()].filter(({ row }) => row.deployment !== '');
@@ -127,13 +134,17 @@ function ownFile(outside: Outside, pick: number): string | undefined {
 
 /** Something happens that no controller did. */
 export function drift(outside: Outside, what: Drift, pick: number): void {
-  DRIFTS[what](outside, pick);
+  const all = { ...DRIFTS, ...EDGE_DRIFTS };
+  all[what](outside, pick);
 }
+
+const effects = fc.uniqueArray(fc.nat(14), { maxLength: 3 }).map((list) => new Set(list));
 
 const faults = fc.oneof(
   fc.constant({}),
-  fc.record({ crashAt: fc.record({ effect: fc.nat(12), when: fc.constantFrom('before', 'after') }) }),
-  fc.record({ failAt: fc.uniqueArray(fc.nat(12), { maxLength: 3 }).map((list) => new Set(list)) }),
+  fc.record({ crashAt: fc.record({ effect: fc.nat(14), when: fc.constantFrom('before', 'after') }) }),
+  fc.record({ failAt: effects }),
+  fc.record({ loseAt: effects }),
 );
 
 const event = fc.oneof(
@@ -143,6 +154,7 @@ const event = fc.oneof(
       do: fc.constant('desire'),
       apps,
       stalled: fc.subarray(['a', 'b'], { maxLength: 1 }),
+      admin: fc.constantFrom(false, false, true),
     }),
   },
   {
@@ -158,7 +170,10 @@ const event = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       do: fc.constant('unsure'),
-      kind: fc.constantFrom('image', 'instance', 'vhost', 'network', 'volume', 'logs'),
+      kind: fc.constantFrom(
+        ...['image', 'instance', 'vhost', 'network', 'volume', 'logs'],
+        ...['tunnel', 'dns record', 'tunnel route'],
+      ),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('restart'), faults }) },
@@ -167,6 +182,14 @@ const event = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('drift'),
       what: fc.constantFrom(...(Object.keys(DRIFTS) as Drift[])),
+      pick: fc.nat(8),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('drift'),
+      what: fc.constantFrom(...(Object.keys(EDGE_DRIFTS) as Drift[])),
       pick: fc.nat(8),
     }),
   },

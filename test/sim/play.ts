@@ -2,6 +2,7 @@
 import { type AppSpec, desire } from './apps.ts';
 import { always, atRest, type Foreign, foreign, settle } from './check.ts';
 import { type Controller, type Faults, startController } from './controller.ts';
+import { seedEdge } from './edge-drift.ts';
 import { drift, type Event } from './events.ts';
 import { advance, answers, ledTo, newOutside, type Outside } from './world.ts';
 
@@ -9,6 +10,7 @@ import { advance, answers, ledTo, newOutside, type Outside } from './world.ts';
 export function seeded(): Outside {
   const outside = newOutside();
   outside.files.set('legacy', 'server { listen 80; }');
+  seedEdge(outside.edge);
   outside.containers.set('pg', {
     row: {
       ...{
@@ -40,6 +42,7 @@ interface Run {
   seed: Foreign;
   controller: Controller;
   apps: readonly AppSpec[];
+  admin: boolean;
   desired: ReturnType<typeof desire>;
   held: readonly string[];
   approved: readonly string[];
@@ -54,6 +57,7 @@ export async function play(events: readonly Event[]): Promise<readonly string[]>
     seed: foreign(outside),
     controller: startController(outside),
     apps: [],
+    admin: false,
     desired: desire([]),
     held: [],
     approved: [],
@@ -62,8 +66,8 @@ export async function play(events: readonly Event[]): Promise<readonly string[]>
   for (const next of events) await playOne(run, next);
   renew(run, {});
   // No entry stays wrong for ever; what was stalled is asked for as it was written.
-  const desired = desire(run.apps);
-  if ((await settle(outside, desired, run.controller, ['a', 'b', 'c'])) === undefined)
+  const desired = desire(run.apps, [], run.admin);
+  if ((await settle(outside, desired, run.controller, ['a', 'b', 'c', 'berth-admin'])) === undefined)
     run.wrong.push('it never comes to rest');
   return [
     ...run.wrong,
@@ -75,10 +79,15 @@ export async function play(events: readonly Event[]): Promise<readonly string[]>
 
 async function playOne(run: Run, next: Event): Promise<void> {
   const { outside } = run;
-  if (next.do === 'desire') Object.assign(run, { apps: next.apps, desired: desire(next.apps, next.stalled) });
-  else if (next.do === 'approve') run.approved = run.held;
-  else if (next.do === 'drift') drift(outside, next.what, next.pick);
-  else if (next.do === 'restart') renew(run, next.faults);
+  if (next.do === 'desire') {
+    const { apps, stalled, admin = false } = next;
+    Object.assign(run, { apps, admin, desired: desire(apps, stalled, admin) });
+  } else if (next.do === 'approve') run.approved = run.held;
+  else if (next.do === 'drift') {
+    drift(outside, next.what, next.pick);
+    // What is nobody's any more, or came up just now, is foreign from here on.
+    run.seed = foreign(outside);
+  } else if (next.do === 'restart') renew(run, next.faults);
   else if (next.do === 'unsure') await passWith(run, next.kind);
   else
     for (let count = 0; count < next.count; count += 1) {
@@ -106,7 +115,7 @@ async function passWith(run: Run, unsure?: string): Promise<void> {
   run.held = plan?.held ?? [];
   const done = run.controller.effects.slice(before);
   wrong.push(...always(outside, run.seed), ...done.filter((label) => isOf(label, run.held)));
-  if (unsure !== undefined && done.some((label) => /engine\.remove|engine\.stop|nginx\.remove/.test(label)))
+  if (unsure !== undefined && done.some((label) => TAKES_DOWN.test(label)))
     wrong.push(...goneWithout(run, done, unsure));
   for (const [index, name] of [...run.desired.stalled].entries())
     if (traceOf(outside, name) !== stalled[index]) wrong.push(`${name} is stalled and was changed`);
@@ -118,11 +127,15 @@ async function passWith(run: Run, unsure?: string): Promise<void> {
   }
 }
 
+/** An effect that takes something down. */
+const TAKES_DOWN = /^(engine\.(stop|remove)|nginx\.remove|edge\.(deleteRecord|editRules)) /;
+
 /** An effect that takes something of these deployments down. */
 function isOf(label: string, deployments: readonly string[]): boolean {
-  const [what = '', key = ''] = label.split(' ');
-  const takesDown = /^(engine\.(stop|remove)|nginx\.remove)/.test(what);
-  return takesDown && deployments.some((name) => key === name || key.startsWith(`${name}-`));
+  const [, ...keys] = label.split(' ');
+  return (
+    TAKES_DOWN.test(label) && deployments.some((name) => keys.some((key) => key.split(/[-.]/)[0] === name))
+  );
 }
 
 /** Deployments whose visitors get an answer from an app at this moment. */
@@ -142,14 +155,17 @@ function traceOf(outside: Outside, name: string): string {
   const rows = [...outside.containers.values()]
     .filter(({ row }) => row.deployment === name)
     .map(({ row }) => row);
-  return JSON.stringify([rows, outside.files.get(name), outside.networks.get(`berth-${name}`)]);
+  const records = outside.edge.records.filter(({ comment }) => comment === `berth:sim/${name}`);
+  const rules = outside.edge.rules.filter(({ hostname }) => hostname === `${name}.example.com`);
+  const network = outside.networks.get(`berth-${name}`);
+  return JSON.stringify([rows, outside.files.get(name), network, records, rules]);
 }
 
 /** While some kind is out of sight, no deployment that left the file may be taken apart. */
 function goneWithout(run: Run, done: readonly string[], unsure: string): readonly string[] {
   const present = new Set([...run.desired.deployments.map(({ name }) => name), ...run.desired.stalled]);
+  const gone = ['a', 'b', 'c'].filter((name) => !present.has(name));
   return done
-    .filter((label) => /engine\.remove |engine\.stop |nginx\.remove /.test(label))
-    .filter((label) => !present.has(label.split(' ')[1]?.split('-')[0] ?? ''))
+    .filter((label) => isOf(label, gone))
     .map((label) => `${label}, while the ${unsure}s were out of sight`);
 }

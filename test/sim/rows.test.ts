@@ -19,6 +19,8 @@ const drift = (what: Extract<Event, { do: 'drift' }>['what'], pick = 0): Event =
   pick,
 });
 const restart: Event = { do: 'restart', faults: {} };
+/** A controller whose writes to Cloudflare go unanswered for a while. */
+const lossy: Event = { do: 'restart', faults: { loseAt: new Set([3, 4, 5, 6, 7, 8, 9]) } };
 
 const ROWS: Readonly<Record<string, readonly Event[]>> = {
   'a controller that restarts while the only version does not answer for a while does not give it up': [
@@ -41,6 +43,21 @@ const ROWS: Readonly<Record<string, readonly Event[]>> = {
   ],
   'a routed service that leaves drains before it goes': [
     ...[drift('old workers linger', 2), want(app('a', 1, { api: 1 })), passes(8), want(app('a', 1))],
+  ],
+  'a record whose comment is wiped is left behind, its route is not': [
+    ...[want(app('a', 1)), passes(4), drift('wipe a comment'), passes(2), want()],
+  ],
+  'a hostname that moves while the state file is lost is handed over': [
+    ...[want(app('a', 1, { host: 'www' })), passes(4), drift('lose state')],
+    want(app('a', 1), app('b', 1, { host: 'www' })),
+  ],
+  'a tunnel that is deleted while somebody is in the way of one hostname': [
+    ...[want(app('a', 1), app('b', 1)), passes(4), drift('remove record'), drift('a foreign record appears')],
+    ...[passes(2), drift('the tunnel is deleted'), passes(3), drift('foreign things make room')],
+  ],
+  'somebody writes between our read and our write of the tunnel, and the answer is lost': [
+    ...[lossy, want(app('a', 1))],
+    ...[drift('someone else writes in between'), passes(6)],
   ],
   'a service that leaves with its volume waits for the version that uses it': [
     ...[want(app('a', 1, { db: 1 })), passes(9), want(app('a', 2, { behaviour: 'never' })), passes(20)],
@@ -68,7 +85,7 @@ test('a mass deletion waits for a person, and all else goes on', async () => {
   const wanted = desire([app('c', 2)]);
   const second = startController(outside);
   await settle(outside, wanted, second);
-  expect(second.effects.filter((label) => / [ab](-|$)/.test(label))).toEqual([]);
+  expect(second.effects.filter((label) => / [ab]([-.]|$)/.test(label))).toEqual([]);
   expect(ledTo(outside, 'c').web?.[0]).toBe(`c-web-${wanted.deployments[0]?.services[0]?.version?.hash}`);
   const { plan } = await second.pass(wanted);
   expect(plan?.held).toEqual(['a', 'b']);

@@ -7,6 +7,7 @@ import type { InstanceRow } from '../../controller/clients/engine/types.ts';
 import { EMPTY_STATE } from '../../controller/clients/state-shape.ts';
 import type { State } from '../../controller/clients/types.ts';
 import { readServes } from '../../controller/kinds/vhost-text.ts';
+import { type EdgeWorld, newEdge } from './edge.ts';
 
 /** How a version of an app behaves; it is the first word of its image tag. */
 export type Behaviour = 'good' | 'nobuild' | 'never' | 'crash' | 'slow';
@@ -50,6 +51,7 @@ export interface Outside {
   /** Some other nginx listens on these. */
   nginxPorts: Set<number>;
   state: State;
+  edge: EdgeWorld;
   ports: { readonly first: number; readonly last: number };
   stopMs: number;
   /** How long a worker of nginx outlives a reload. */
@@ -76,6 +78,7 @@ export function newOutside(): Outside {
     foreignPorts: new Set([3001]),
     nginxPorts: new Set([3003]),
     state: EMPTY_STATE,
+    edge: newEdge(),
     ports: { first: 3000, last: 3030 },
     stopMs: 2000,
     workersMs: 0,

@@ -49,9 +49,9 @@ export interface Berth {
   get(hostname: string, path?: string, port?: number): Promise<Answer>;
   /** Ends the controller; containers and nginx go on, as they do for a user. */
   stop(): Promise<void>;
-  /** A new controller on the same data dir. */
-  restart(): Promise<void>;
-  /** Empties the file, waits, and proves that nothing of this owner is left on the machine. */
+  /** A new controller on the same data dir, with these settings changed; undefined takes one away. */
+  restart(changes?: Readonly<Record<string, string | undefined>>): Promise<void>;
+  /** Empties the file, switches off what the controller has for itself, and proves that nothing of this owner is left. */
   tearDown(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export interface Berth {
 export async function startBerth(env: Readonly<Record<string, string>> = {}): Promise<Berth> {
   const owner = `test-${randomBytes(4).toString('hex')}`;
   const dataDir = await mkdtemp(join(tmpdir(), `berth-${owner}-`));
-  const all = {
+  let all: Record<string, string | undefined> = {
     BERTH_DATA_DIR: dataDir,
     BERTH_OWNER: owner,
     BERTH_LISTEN: `127.0.0.1:${await freePort()}`,
@@ -70,8 +70,12 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
     BERTH_MAX_DELETIONS: '100',
     ...env,
   };
-  const { settings, errors } = readSettings(all, dataDir);
-  if (!settings) throw new Error(errors.join('\n'));
+  const read = (): Settings => {
+    const { settings: good, errors } = readSettings(all, dataDir);
+    if (!good) throw new Error(errors.join('\n'));
+    return good;
+  };
+  let settings = read();
   const effects: string[] = [];
   const log: string[] = [];
   const configDir = join(dataDir, 'config');
@@ -130,8 +134,13 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
   await open();
 
   const berth: Berth = {
-    ...{ owner, settings, dataDir, effects, log, git, until },
-    env: { ...process.env, ...all },
+    ...{ owner, dataDir, effects, log, git, until },
+    get settings() {
+      return settings;
+    },
+    get env() {
+      return { ...process.env, ...all };
+    },
     get session() {
       return session;
     },
@@ -155,6 +164,8 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
       // The last report may be of a pass that looked before the test did what it did, and so may the one under way.
       await passTwice();
       await until('it comes to rest', settled);
+      // What is told to GitHub follows a pass, and is no part of one.
+      await session.real.github?.settle();
       const before = effects.length;
       await passTwice();
       const more = effects.slice(before);
@@ -167,13 +178,17 @@ export async function startBerth(env: Readonly<Record<string, string>> = {}): Pr
     },
     get: (hostname, path = '/', port = settings.http.port) => get(port, hostname, path),
     stop: close,
-    async restart() {
+    async restart(changes = {}) {
       await close();
+      all = { ...all, ...changes };
+      settings = read();
       await open();
     },
     async tearDown() {
       try {
-        if (!isOpen) await open();
+        const hasOwn = settings.adminHost !== undefined || settings.cloudflare?.connector === 'container';
+        if (hasOwn) await berth.restart({ BERTH_ADMIN_HOST: undefined, BERTH_CLOUDFLARED: undefined });
+        else if (!isOpen) await open();
         await berth.commit({ 'deployments.yaml': 'deployments: {}\n' });
         await berth.converged();
         expectNothingLeft(await left(owner, dataDir));

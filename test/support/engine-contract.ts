@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine, EngineEvent, LogLine } from '../../controller/clients/engine/types.ts';
 import { StalledError, TransientError } from '../../controller/core/errors.ts';
+import { secretOf } from '../../controller/core/secret.ts';
 import { type EngineUnderTest, get, instance, SERVER, sweep, untar } from './engine-world.ts';
 import { freePort } from './free-port.ts';
 
@@ -47,6 +48,38 @@ export function engineContract(kind: string, make: () => Promise<EngineUnderTest
         health: { path: '/up', intervalMs: 7, timeoutMs: 9 },
         routed: true,
       });
+    });
+
+    it("puts one on this machine's network, where it hears its address and needs no network of its own", async () => {
+      const port = await freePort();
+      const server = SERVER.replace(
+        '.listen(process.env.PORT)',
+        ".listen(...process.env.AT.split(':').reverse())",
+      );
+      const overrides = { command: ['node', '-e', server], addressAs: 'AT', routed: false };
+      const want = { ...instance(test, 'aaaa0015', port, overrides), network: 'host' };
+      await engine.create(want);
+      expect(JSON.parse(await until(() => get(port)))).toMatchObject({ AT: `127.0.0.1:${port}` });
+      expect(await row(want.key)).toMatchObject({ state: 'running', port, listen: port, onHost: true });
+      await engine.stop(want.key);
+      await until(async () => expect(await row(want.key)).toMatchObject({ state: 'exited' }));
+      await engine.start(want.key);
+      expect(JSON.parse(await until(() => get(port)))).toMatchObject({ AT: `127.0.0.1:${port}` });
+      await engine.remove(want.key);
+      expect(await row(want.key)).toBeUndefined();
+    });
+
+    it('opens a sealed value for the container and for nobody else', async () => {
+      const port = await freePort();
+      const env = { SEALED: secretOf('f1', async () => 'canary-value') };
+      const want = instance(test, 'aaaa0016', port, { env });
+      await engine.create(want);
+      expect(JSON.parse(await until(() => get(port)))).toMatchObject({ SEALED: 'canary-value' });
+      expect(JSON.stringify(await row(want.key))).not.toContain('canary');
+      const broken = secretOf('f2', () => Promise.reject(new StalledError('SEALED is damaged')));
+      const other = instance(test, 'aaaa0017', await freePort(), { env: { SEALED: broken } });
+      await expect(engine.create(other)).rejects.toThrow(StalledError);
+      expect(await row(other.key)).toBeUndefined();
     });
 
     it('leaves an instance that is there already as it is', async () => {

@@ -1,6 +1,7 @@
 /**
  * A real Git server over HTTP on 127.0.0.1: `git http-backend` behind node:http, serving the bare repos of a directory
- * as `/<name>`. It counts requests, keeps the Authorization headers it saw, and misbehaves on demand.
+ * as `/<name>`. It counts requests, keeps the Authorization headers it saw, and misbehaves on demand. Everybody it lets in
+ * may push, and hooks of a repo run.
  */
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -31,6 +32,10 @@ export interface GitServer {
   redirectTo: string | undefined;
   /** Whom it lets in; everybody when undefined. */
   login: { username: string; password: string } | undefined;
+  /** What a push gets: refused before it begins, or done and its answer lost on the way. */
+  pushFault: Fault | 'answer lost' | 'answer cut' | undefined;
+  /** Called when a push has come, before Git sees it. */
+  beforePush: (() => void) | undefined;
   /** Limits the speed of pack answers, bytes a second. */
   packBytesPerSecond: number | undefined;
   close(): Promise<void>;
@@ -51,6 +56,8 @@ export async function startGitServer(root: string): Promise<GitServer> {
     fault: undefined,
     redirectTo: undefined,
     login: undefined,
+    pushFault: undefined,
+    beforePush: undefined,
     packBytesPerSecond: undefined,
     close: () =>
       new Promise((resolve) => {
@@ -81,7 +88,12 @@ function handle(server: GitServer, root: string, request: IncomingMessage, respo
     response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     return;
   }
+  const isPush = `${path}${request.url}`.includes('git-receive-pack');
+  if (isPush && request.method === 'POST') server.beforePush?.();
+  const { pushFault } = server;
+  const isLost = pushFault === 'answer lost' || pushFault === 'answer cut';
   if (server.fault) fail(server.fault, response);
+  else if (isPush && pushFault && !isLost) fail(pushFault, response);
   else backend(server, root, request, response);
 }
 
@@ -126,7 +138,9 @@ function backend(server: GitServer, root: string, request: IncomingMessage, resp
       GIT_HTTP_EXPORT_ALL: '1',
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_CONFIG_COUNT: '2',
+      GIT_CONFIG_COUNT: '3',
+      GIT_CONFIG_KEY_2: 'http.receivepack',
+      GIT_CONFIG_VALUE_2: 'true',
       GIT_CONFIG_KEY_0: 'safe.directory',
       GIT_CONFIG_VALUE_0: '*',
       GIT_CONFIG_KEY_1: 'uploadpack.allowAnySHA1InWant',
@@ -144,6 +158,11 @@ function backend(server: GitServer, root: string, request: IncomingMessage, resp
   child.stdin.on('error', () => undefined);
   request.pipe(child.stdin);
   response.on('close', () => child.kill('SIGKILL'));
+  const { pushFault } = server;
+  if (request.method === 'POST' && url.pathname.endsWith('/git-receive-pack') && pushFault) {
+    loseAnswer(pushFault === 'answer lost', child.stdout, response);
+    return;
+  }
   let head = Buffer.alloc(0);
   child.stdout.on('data', (chunk: Buffer) => {
     if (response.headersSent) {
@@ -157,6 +176,18 @@ function backend(server: GitServer, root: string, request: IncomingMessage, resp
     send(server, response, head.subarray(end + 4), child.stdout);
   });
   child.stdout.on('end', () => response.end());
+}
+
+/** Git has done the push by the time its answer has ended; of that, nothing arrives, or the first line. */
+function loseAnswer(all: boolean, answer: NodeJS.ReadableStream, response: ServerResponse): void {
+  answer.resume();
+  answer.on('end', () => {
+    if (all) response.destroy();
+    else
+      response
+        .writeHead(200, { 'content-type': 'application/x-git-receive-pack-result' })
+        .end('0030\x01000eunpack ok\n');
+  });
 }
 
 function writeHead(response: ServerResponse, text: string): void {

@@ -221,7 +221,7 @@ const WITHOUT_STEP: ReadonlyMap<string, string> = new Map([
     'clients/engine/docker-containers.ts',
     'single calls; docker-instances.ts and docker-volumes.ts step them',
   ],
-  ['cli/plan.ts', 'a cache of its own in the temp folder, gone when it ends'],
+  ['cli/look.ts', 'a cache of its own in the temp folder, gone when it ends'],
   ['build/build-log.ts', 'a log grows by lines; a crash loses the last ones and nothing else'],
 ]);
 

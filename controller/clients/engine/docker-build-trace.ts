@@ -106,8 +106,10 @@ function lineSplitter(say: (text: string, from: 'stdout' | 'stderr') => void) {
   const push = (source: string, text: string, from: 'stdout' | 'stderr'): void => {
     const lines = ((rests.get(source)?.text ?? '') + text.replace(/\u001b\[[0-9;]*m/g, '')).split(/\r?\n/);
     const rest = lines.pop() ?? '';
-    if (rest.length > MAX_REST_CHARS) lines.push(rest);
-    rests.set(source, { text: rest.length > MAX_REST_CHARS ? '' : rest, from });
+    // Whole lines of full length, so that whoever masks them sees that each goes on in the next.
+    const full = rest.length - (rest.length % MAX_REST_CHARS);
+    if (full > 0) lines.push(rest.slice(0, full));
+    rests.set(source, { text: rest.slice(full), from });
     for (const line of lines) say(line, from);
   };
   push.end = (): void => {

@@ -7,28 +7,40 @@ import type { InstanceRow } from './types.ts';
 /** Seconds from SIGTERM to SIGKILL. */
 export const STOP_SECONDS = 10;
 
-/** Pure. `listen` is the port in the container, already decided. */
+/** Where this machine's own network is meant. */
+const HOST = 'host';
+
+export interface BodyOptions {
+  /** Port in the container, already decided; on this machine's own network the host port. */
+  readonly listen: number;
+  /** With its sealed values opened. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+/** Pure. */
 export function containerBody(
   want: InstanceWant,
-  listen: number,
-  owner: string,
+  { listen, env, owner }: BodyOptions,
 ): Docker.ContainerCreateOptions {
-  const { spec } = want;
-  const tcp = `${listen}/tcp`;
+  const { spec, network } = want;
+  const { addressAs } = spec;
+  const all = {
+    ...env,
+    PORT: String(listen),
+    ...(addressAs !== undefined && { [addressAs]: `127.0.0.1:${listen}` }),
+  };
+  const { HostConfig, ...place } = network === HOST ? onHost() : onBridge(want, listen);
   return {
     Image: spec.image,
     ...(spec.command && { Cmd: [...spec.command] }),
-    Env: Object.entries({ ...spec.env, PORT: String(listen) }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(all).map(([name, value]) => `${name}=${value}`),
     Labels: instanceLabels(want, listen, owner),
     StopTimeout: STOP_SECONDS,
-    // A binding without this publishes nothing, silently.
-    ExposedPorts: { [tcp]: {} },
+    ...place,
     HostConfig: {
-      ...(want.port !== undefined && {
-        PortBindings: { [tcp]: [{ HostIp: '127.0.0.1', HostPort: String(want.port) }] },
-      }),
+      ...HostConfig,
       Mounts: Object.entries(spec.volumes).map(([Source, Target]) => ({ Type: 'volume', Source, Target })),
-      NetworkMode: want.network,
       RestartPolicy: { Name: 'unless-stopped' },
       SecurityOpt: ['no-new-privileges'],
       // Most programs ignore SIGTERM as process 1; under an init they don't.
@@ -39,8 +51,32 @@ export function containerBody(
       PidsLimit: spec.pids,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
     },
-    NetworkingConfig: { EndpointsConfig: { [want.network]: { Aliases: [want.service] } } },
   };
+}
+
+type Place = Pick<
+  Docker.ContainerCreateOptions,
+  'ExposedPorts' | 'Healthcheck' | 'HostConfig' | 'NetworkingConfig'
+>;
+
+function onBridge({ port, network, service }: InstanceWant, listen: number): Place {
+  const tcp = `${listen}/tcp`;
+  return {
+    // A binding without this publishes nothing, silently.
+    ExposedPorts: { [tcp]: {} },
+    HostConfig: {
+      ...(port !== undefined && {
+        PortBindings: { [tcp]: [{ HostIp: '127.0.0.1', HostPort: String(port) }] },
+      }),
+      NetworkMode: network,
+    },
+    NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [service] } } },
+  };
+}
+
+/** Nothing is published, and the engine gives no aliases there. An image's own check asks a port of its own choice. */
+function onHost(): Place {
+  return { Healthcheck: { Test: ['NONE'] }, HostConfig: { NetworkMode: HOST } };
 }
 
 function instanceLabels(want: InstanceWant, listen: number, owner: string): Record<string, string> {
@@ -66,7 +102,8 @@ function instanceLabels(want: InstanceWant, listen: number, owner: string): Reco
 export function instanceRow(container: Docker.ContainerInfo, stopping: ReadonlySet<string>): InstanceRow {
   const labels = container.Labels;
   const port = portOf(labels);
-  const address = container.NetworkSettings?.Networks?.[container.HostConfig?.NetworkMode ?? '']?.IPAddress;
+  const mode = container.HostConfig?.NetworkMode ?? '';
+  const address = container.NetworkSettings?.Networks?.[mode]?.IPAddress;
   const path = labels[LABEL.healthPath];
   return {
     // With links a container has more names, such as `/other/alias`; its own has one slash.
@@ -81,6 +118,7 @@ export function instanceRow(container: Docker.ContainerInfo, stopping: ReadonlyS
     ...(port !== undefined && { port }),
     listen: numberIn(labels, LABEL.listen, 3000),
     ...(address && { address }),
+    ...(mode === HOST && { onHost: true }),
     health: {
       ...(path !== undefined && { path }),
       intervalMs: numberIn(labels, LABEL.healthIntervalMs, 1000),

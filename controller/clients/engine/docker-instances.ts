@@ -10,6 +10,7 @@ import { createContainer, findContainer, removeContainer, startContainer } from 
 import { engineError, statusOf, wordsOf } from './docker-errors.ts';
 import { containerBody, instanceRow, portOf, STOP_SECONDS } from './docker-instance-body.ts';
 import { LABEL } from './labels.ts';
+import { openEnv } from './open-env.ts';
 import { normaliseReference } from './reference.ts';
 import type { Engine } from './types.ts';
 
@@ -46,8 +47,8 @@ export function dockerInstances(connection: Connection): Instances {
   }
 
   async function createNew(want: InstanceWant): Promise<void> {
-    const listen = want.spec.listen ?? (await exposedPort(connection, want.spec.image)) ?? DEFAULT_LISTEN;
-    const body = containerBody(want, listen, owner);
+    const listen = await listenOf(connection, want);
+    const body = containerBody(want, { listen, env: await openEnv(want.spec.env), owner });
     const id = await step(`engine.create ${want.key}`, async () => {
       try {
         return await createContainer(connection, want.key, body);
@@ -120,6 +121,12 @@ async function stopInBackground(connection: Connection, key: string, id: string)
     if (status === 304 || status === 404) return;
     connection.onError(engineError(error, `stopping container ${key}`, connection.host));
   }
+}
+
+/** On this machine's own network it is the host port: there is no other. */
+async function listenOf(connection: Connection, { spec, port }: InstanceWant): Promise<number> {
+  if (spec.addressAs !== undefined && port !== undefined) return port;
+  return spec.listen ?? (await exposedPort(connection, spec.image)) ?? DEFAULT_LISTEN;
 }
 
 /** The lowest TCP port of the image's EXPOSE. */

@@ -22,11 +22,13 @@ export interface InstanceRow {
   /** `stopping` while a stop that we asked for is under way. */
   readonly state: 'created' | 'running' | 'restarting' | 'exited' | 'stopping';
   readonly createdMs: number;
-  /** Published on 127.0.0.1. */
+  /** On 127.0.0.1: published, or its own. */
   readonly port?: number;
   /** In the container, at `address`. */
   readonly listen: number;
   readonly address?: string;
+  /** It is on this machine's own network, and answers at 127.0.0.1 and its port. */
+  readonly onHost?: true;
   readonly health: Health;
   readonly routed: boolean;
 }
@@ -87,7 +89,7 @@ export interface Engine {
   info(): Promise<EngineInfo>;
   instances(): Promise<readonly InstanceRow[]>;
   inspect(key: string): Promise<InstanceDetail | undefined>;
-  /** Creates and starts. What could not be started is removed again before it throws. */
+  /** Opens sealed values, creates and starts. What could not be started is removed again before it throws. */
   create(want: InstanceWant): Promise<void>;
   start(key: string): Promise<void>;
   /** Asks for a stop and returns at once: SIGTERM, and SIGKILL after 10 s. The row is `stopping` meanwhile. */

@@ -1,7 +1,7 @@
 /**
- * The HTTP client that isomorphic-git fetches the config repo with. Its own one takes a torn answer for a whole one and
- * sends the token to whatever port a redirect names; this one reads whole bodies within time and size, refuses an
- * answer without its final flush, and never leaves the repo's own origin.
+ * The HTTP client that isomorphic-git fetches and pushes the config repo with. Its own one takes a torn answer for a
+ * whole one and sends the token to whatever port a redirect names; this one reads whole bodies within time and size,
+ * refuses an answer without its final flush, and never leaves the repo's own origin.
  */
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from 'isomorphic-git';
 import { StalledError, TransientError } from '../../core/errors.ts';
@@ -75,7 +75,7 @@ function login(token: string | undefined): Record<string, string> {
 
 /** What Git says ends in a flush packet (gitprotocol-http); a proxy may end a torn answer as if it were whole. */
 function refuseTorn(type: string, body: Buffer): void {
-  if (!/x-git-upload-pack-(advertisement|result)/.test(type)) return;
+  if (!/x-git-(upload|receive)-pack-(advertisement|result)/.test(type)) return;
   if (body.subarray(-4).toString('latin1') === '0000') return;
   throw new TransientError('the config repo answered with a torn message');
 }

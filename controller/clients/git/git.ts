@@ -15,7 +15,9 @@ export interface GitOptions {
   readonly cwd?: string;
   readonly config?: GitConfig;
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  readonly input?: string | Buffer;
+  /** Runs as this user, so that what it makes is theirs; only root may say so. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   readonly signal?: AbortSignal;
   /** Default 60 s. */
   readonly timeoutMs?: number;
@@ -100,6 +102,7 @@ function start(args: readonly string[], options: GitOptions, done: (failure?: Gi
   const child = spawn('git', args, {
     cwd: options.cwd ?? '/',
     env: environment(options),
+    ...options.owner,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });

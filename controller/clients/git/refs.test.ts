@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRefs, resolveRef } from './refs.ts';
+import { oidsOf, parseRefs, resolveRef } from './refs.ts';
 
 const [one, two, three] = ['1'.repeat(40), '2'.repeat(40), '3'.repeat(40)];
 const text = [
@@ -21,6 +21,14 @@ describe('refs of a remote', () => {
     expect(resolveRef('r', { branch: 'v1' }, refs)).toBe(two);
     expect(resolveRef('r', { tag: 'v1' }, refs)).toBe(one);
     expect(resolveRef('r', { commit: three }, refs)).toBe(three);
+  });
+
+  it('tell which objects a branch or tag stands at, the tag itself among them', () => {
+    expect(oidsOf({ tag: 'v1' }, refs)).toEqual([three, one]);
+    expect(oidsOf({ branch: 'v1' }, refs)).toEqual([two]);
+    expect(new Set(oidsOf({}, refs))).toEqual(new Set([one]));
+    expect(oidsOf({ commit: one }, refs)).toEqual([]);
+    expect(oidsOf({ branch: 'constructor' }, refs)).toEqual([]);
   });
 
   it('name what exists when something is missing', () => {

@@ -40,6 +40,18 @@ export function resolveRef(repo: string, ref: SourceRef, refs: RemoteRefs): stri
   );
 }
 
+/** The objects that a branch or tag stands at; an annotated tag is itself one of them. */
+export function oidsOf(ref: SourceRef, { oids, head }: RemoteRefs): readonly string[] {
+  return namesOf(ref, head).flatMap((name) => oids.get(name) ?? []);
+}
+
+function namesOf({ branch, tag, commit }: SourceRef, head: string | undefined): readonly string[] {
+  if (commit !== undefined) return [];
+  if (tag !== undefined) return [`refs/tags/${tag}`, `refs/tags/${tag}^{}`];
+  if (branch !== undefined) return [`refs/heads/${branch}`];
+  return head === undefined ? ['HEAD'] : ['HEAD', head];
+}
+
 /** Servers give out an object only by its whole id. Throws StalledError for a shortened one. */
 function fullCommit(repo: string, commit: string): string {
   if (/^[0-9a-f]{40}$/.test(commit)) return commit;

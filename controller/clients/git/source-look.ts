@@ -5,13 +5,15 @@
 import { StalledError, TransientError } from '../../core/errors.ts';
 import type { SourceHead, SourceQuery } from '../types.ts';
 import type { GitCache } from './cache.ts';
-import { type RemoteRefs, resolveRef } from './refs.ts';
+import { oidsOf, type RemoteRefs, resolveRef } from './refs.ts';
 import { listRefs, type Remote } from './remote.ts';
 import { treeOid } from './tree.ts';
 
 export interface Question {
   readonly query: SourceQuery;
   head: SourceHead;
+  /** What its ref stood at when it was last looked at. */
+  oids?: readonly string[];
   /** The number of polls before someone last asked. */
   askedAt: number;
 }
@@ -38,6 +40,7 @@ export async function look(options: LookOptions): Promise<boolean> {
     // It came while no refs were asked for, and waits for the next look.
     if (refs === undefined && question.query.ref.commit === undefined) continue;
     question.head = await answer(options, question, refs);
+    question.oids = refs && !(refs instanceof Error) ? oidsOf(question.query.ref, refs) : [];
     if (question.head.state === 'failed' && question.head.error instanceof TransientError) fine = false;
   }
   return fine;

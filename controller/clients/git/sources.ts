@@ -15,6 +15,7 @@ import { type Resolve, redact, systemResolve } from './address.ts';
 import { createCache } from './cache.ts';
 import { SOURCE_LIMITS } from './entries.ts';
 import { type Credentials, createRemote } from './remote.ts';
+import { repoPlace } from './repo-place.ts';
 import { look, type Question, type Source, summary } from './source-look.ts';
 import { createTree } from './tree.ts';
 
@@ -139,6 +140,16 @@ export function createSources(options: SourcesOptions): Sources {
       const wanted = [...repos.values()].filter((repo) => name === undefined || sameRepo(repo.name, name));
       await Promise.all(wanted.filter((repo) => repo.questions.size > 0).map(request));
     },
+    inUse: () =>
+      [...repos.values()].map(({ name, questions }) => ({
+        repo: name,
+        refs: [...questions.values()].map(({ query }) => query.ref),
+      })),
+    saw: (name, oid) =>
+      [...repos.values()]
+        .filter((repo) => sameRepo(repo.name, name))
+        .flatMap(({ questions }) => [...questions.values()])
+        .some(({ head, oids }) => head.state === 'known' && oids?.includes(oid)),
     keepOnly: async (names) => {
       for (const repo of [...repos.values()]) {
         if (names.has(repo.name) || repo.looking) continue;
@@ -190,10 +201,9 @@ function pending(repo: Repo): boolean {
   return [...repo.questions.values()].some(({ head }) => head.state === 'pending');
 }
 
-/** One repo has several spellings; a webhook may use another one than the file. */
+/** A webhook may use another spelling than the file. */
 function sameRepo(one: string, other: string): boolean {
-  const plain = (text: string) => text.toLowerCase().replace(/(\.git)?\/*$/, '');
-  return plain(one) === plain(other);
+  return one === other || (repoPlace(one) ?? one) === repoPlace(other);
 }
 
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,7 +1,7 @@
 /**
  * The config repo: which commit is in force, the file at it, and its own sources for `repo: .`. Only commits of the
  * branch count, never a work tree. "Not sure" is never "empty": a head that can't be told is an error, and only a
- * readable commit can say that the file is missing. One reader at a time.
+ * readable commit can say that the file is missing. One reader or editor at a time.
  */
 import { join } from 'node:path';
 import PQueue from 'p-queue';
@@ -9,6 +9,7 @@ import { createTree, findEntry, treeOid } from '../../clients/git/tree.ts';
 import type { ConfigHead, ConfigRepo } from '../../clients/types.ts';
 import { messageOf, TransientError } from '../../core/errors.ts';
 import type { ConfigRepoOptions } from './branch.ts';
+import { editConfigFile } from './edit.ts';
 import { readConfigFile } from './file.ts';
 import { localBranch } from './local.ts';
 import { remoteBranch } from './remote.ts';
@@ -19,6 +20,7 @@ export async function createConfigRepo(options: ConfigRepoOptions): Promise<Conf
   const isRemote = /^https?:\/\//i.test(options.location);
   const branch = isRemote ? remoteBranch(options, cache) : localBranch(options, cache);
   const queue = new PQueue({ concurrency: 1 });
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => queue.add(work);
   const trees = new Map<string, Promise<string | undefined>>();
   let last: ConfigHead | undefined;
   let trouble: string | undefined;
@@ -47,8 +49,18 @@ export async function createConfigRepo(options: ConfigRepoOptions): Promise<Conf
     return entry?.mode === '040000' ? treeOid(place, commit, path) : undefined;
   };
 
+  const poll = async (signal: AbortSignal): Promise<void> => {
+    try {
+      await branch.poll(signal);
+      trouble = undefined;
+    } catch (error) {
+      if (!signal.aborted) trouble = messageOf(error);
+      throw error;
+    }
+  };
+
   return {
-    head: (signal) => queue.add(() => head(signal)),
+    head: (signal) => inTurn(() => head(signal)),
     treeOf: (commit, path) => {
       const key = `${commit}:${path}`;
       const known = trees.get(key) ?? lookUpTree(commit, path);
@@ -57,19 +69,11 @@ export async function createConfigRepo(options: ConfigRepoOptions): Promise<Conf
       return known;
     },
     open: async (commit) => createTree(await branch.place(), commit),
-    poll: (signal) =>
-      queue.add(async () => {
-        try {
-          await branch.poll(signal);
-          trouble = undefined;
-        } catch (error) {
-          if (!signal.aborted) trouble = messageOf(error);
-          throw error;
-        }
-      }),
+    poll: (signal) => inTurn(() => poll(signal)),
     get trouble() {
       return trouble;
     },
     watch: (onChange, signal) => branch.watch(onChange, signal),
+    edit: (change, how) => editConfigFile(branch, change, { ...how, poll, inTurn, about: options }),
   };
 }

@@ -4,13 +4,7 @@ import { dirname, join } from 'node:path';
 import { runGit } from '../../clients/git/git.ts';
 import { StalledError } from '../../core/errors.ts';
 import type { Step } from '../../core/step.ts';
-
-const WHO = {
-  GIT_AUTHOR_NAME: 'Berth',
-  GIT_AUTHOR_EMAIL: 'berth@localhost',
-  GIT_COMMITTER_NAME: 'Berth',
-  GIT_COMMITTER_EMAIL: 'berth@localhost',
-};
+import { WHO } from './write-commit.ts';
 
 /**
  * Makes a repo at `dir` with `files` (path to text) as its first commit on `main`. Does nothing where a `.git` is:

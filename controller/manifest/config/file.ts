@@ -2,6 +2,7 @@
 import { isLfsPointer } from '../../clients/git/entries.ts';
 import { createTree, findEntry, nameOf, type TreePlace } from '../../clients/git/tree.ts';
 import type { ConfigHead } from '../../clients/types.ts';
+import { StalledError } from '../../core/errors.ts';
 
 /** DESIGN §3: a larger file is an error. */
 export const CONFIG_FILE_MAX_BYTES = 2 ** 20;
@@ -29,4 +30,13 @@ export async function readConfigFile(
     return { missing: `${file} (${at}) is a Git LFS pointer: commit the file itself, without LFS` };
   }
   return { blob: entry.oid, bytes };
+}
+
+/** Its text byte for byte, a byte order mark too, to be edited and written back. Throws StalledError for no UTF-8. */
+export function configText(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new StalledError(`${file} is not UTF-8 text: save it as UTF-8 and commit it`, { cause });
+  }
 }

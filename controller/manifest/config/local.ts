@@ -1,6 +1,6 @@
 /**
- * A config repo on this machine, with work tree or bare. It is only ever read: Git runs in a bare repository of our own
- * that borrows its objects, so neither its settings nor its attributes nor its owner matter.
+ * A config repo on this machine, with work tree or bare. It is read through a bare repository of our own that borrows
+ * its objects, so neither its settings nor its attributes nor its owner matter; only an edit writes to it.
  */
 
 import fs from 'node:fs';
@@ -9,46 +9,59 @@ import { dirname, join, resolve } from 'node:path';
 import git from 'isomorphic-git';
 import { initBare } from '../../clients/git/cache.ts';
 import { StalledError, TransientError } from '../../core/errors.ts';
+import { advanceLocal, finishEdits } from './advance-local.ts';
 import type { ConfigBranch, ConfigRepoOptions } from './branch.ts';
+import type { GitDirs } from './checkouts.ts';
 import { watchBranch } from './watch.ts';
 
 /** `view` is the directory of the borrowing repository. */
 export function localBranch(options: ConfigRepoOptions, view: string): ConfigBranch {
   const { location, branch, step } = options;
+  const head = async () => branchHead(await gitDirOf(location), branch, location);
+  const repo = async () => ({ ...options, head, dirs: await gitDirsOf(location) });
   return {
-    commit: async () => branchHead(await gitDirOf(location), branch, location),
+    commit: head,
     place: async () => {
       const gitDir = await gitDirOf(location);
       if (!(await exists(join(view, 'HEAD')))) await step('git.init config-cache', () => initBare(view));
       return { gitDir: view, objectDir: join(gitDir, 'objects'), subject: 'the config repo' };
     },
-    poll: async () => undefined,
+    poll: async () => finishEdits(await repo()),
     discard: () => step('git.evict config-cache', () => rm(view, { recursive: true, force: true })),
     watch: (onChange, signal) => watchBranch({ find: () => gitDirOf(location), branch, onChange, signal }),
+    advance: async (draft) => advanceLocal(await repo(), draft),
+    maxTries: MAX_TRIES,
   };
 }
+
+/** A try takes some 50 ms; each of several editors gets its turn. */
+const MAX_TRIES = 25;
 
 /**
  * The directory with `objects` and `refs`: `<path>/.git`, what a `.git` file names (a linked work tree: the repository
  * that it belongs to), or the path itself when bare. Never one further up. Throws StalledError where there is none.
  */
 export async function gitDirOf(location: string): Promise<string> {
+  return (await gitDirsOf(location)).common;
+}
+
+async function gitDirsOf(location: string): Promise<GitDirs> {
   const dotGit = join(location, '.git');
   const info = await stat(dotGit).catch(goneAsUndefined);
-  if (info?.isDirectory()) return realpath(dotGit);
-  if (info?.isFile()) return commonDir(dotGit);
+  if (info?.isFile()) return linkedDirs(dotGit);
   const bare = (await exists(join(location, 'objects'))) && (await exists(join(location, 'HEAD')));
-  if (bare) return realpath(location);
+  const dir = info?.isDirectory() ? dotGit : bare ? location : undefined;
+  if (dir !== undefined) return { own: await realpath(dir), common: await realpath(dir) };
   throw new StalledError(`${location} is not a Git repository: set BERTH_CONFIG_REPO, or run git init there`);
 }
 
 /** gitrepository-layout: `.git` holds `gitdir: <path>`, and `commondir` in there leads to the shared part. */
-async function commonDir(dotGit: string): Promise<string> {
+async function linkedDirs(dotGit: string): Promise<GitDirs> {
   const target = /^gitdir: (.+)$/m.exec(await readFile(dotGit, 'utf8'))?.[1]?.trim();
   if (target === undefined) throw new StalledError(`${dotGit} names no Git directory: run git init again`);
   const own = resolve(dirname(dotGit), target);
   const common = await readFile(join(own, 'commondir'), 'utf8').catch(goneAsUndefined);
-  return realpath(resolve(own, common?.trim() ?? '.'));
+  return { own: await realpath(own), common: await realpath(resolve(own, common?.trim() ?? '.')) };
 }
 
 /** Read twice: `git pack-refs` moves a ref between two reads of which the first came too early, the second too late. */

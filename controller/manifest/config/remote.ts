@@ -11,13 +11,21 @@ import { redact } from '../../clients/git/address.ts';
 import { initBare } from '../../clients/git/cache.ts';
 import { createConfigHttp } from '../../clients/git/config-http.ts';
 import { StalledError, TransientError } from '../../core/errors.ts';
-import type { ConfigBranch, ConfigRepoOptions } from './branch.ts';
+import type { ConfigBranch, ConfigRepoOptions, Draft, Landing } from './branch.ts';
+import { pushCommit } from './push.ts';
+import { findCommit, writeCommit } from './write-commit.ts';
 
 /** The whole answer is held in memory: a config repo is small, an app belongs in a repo of its own. */
 const LIMITS = { timeoutMs: 120_000, maxBytes: 64 * 2 ** 20 };
 
 /** Each fetch leaves one pack, and nothing repacks them. */
 const MAX_PACKS = 50;
+
+/** RELIABILITY F51: somebody who is faster five times will be faster the sixth time too. */
+const MAX_TRIES = 5;
+
+/** Among so many of the newest commits one is looked for whose push was never answered. */
+const LOOK_BACK = 50;
 
 /** `cache` is the directory of the copy. Throws StalledError for an address with user info. */
 export function remoteBranch(options: ConfigRepoOptions, cache: string): ConfigBranch {
@@ -43,7 +51,32 @@ export function remoteBranch(options: ConfigRepoOptions, cache: string): ConfigB
     },
     discard: () => options.step('git.evict config repo', () => rm(cache, { recursive: true, force: true })),
     watch: async () => undefined,
+    advance: (draft, signal) => advance(cache, draft, { ...options, url, ref, signal }),
+    maxTries: MAX_TRIES,
   };
+}
+
+/** The commit is made in the copy, which no ref names until it has arrived. */
+async function advance(
+  cache: string,
+  draft: Draft,
+  options: ConfigRepoOptions & { readonly url: URL; readonly ref: string; readonly signal: AbortSignal },
+): Promise<Landing> {
+  const { url, ref, branch, file, step, signal } = options;
+  const at = { gitDir: cache };
+  const commit = await step(`git.commit ${file}`, () => writeCommit(at, file, draft));
+  const http = httpFor(options, url, signal);
+  const token = options.token === undefined ? {} : { token: options.token };
+  const pushed = await step(`git.push ${branch} ${commit.slice(0, 7)}`, () =>
+    pushCommit({ gitdir: cache, url, branch, http, ...token }, { commit, parent: draft.parent }),
+  );
+  if (pushed === 'arrived') return { commit };
+  if ('moved' in pushed) return pushed;
+  const find = async (now: AbortSignal): Promise<string | undefined> => {
+    await step(`git.fetch config repo ${branch}`, () => fetchInto(cache, options, now, LOOK_BACK));
+    return findCommit(at, ref, draft.message.intent);
+  };
+  return { unsure: { error: pushed.unsure, find } };
 }
 
 function checkedUrl(location: string): URL {
@@ -90,12 +123,17 @@ async function fetchAnew(cache: string, options: ConfigRepoOptions, signal: Abor
   return commit;
 }
 
-async function fetchInto(gitdir: string, options: ConfigRepoOptions, signal: AbortSignal): Promise<string> {
+async function fetchInto(
+  gitdir: string,
+  options: ConfigRepoOptions,
+  signal: AbortSignal,
+  depth = 1,
+): Promise<string> {
   const url = new URL(options.location);
   await initBare(gitdir);
   await git.addRemote({ fs, gitdir, remote: 'origin', url: url.href, force: true });
   const { branch } = options;
-  const what = { ref: branch, remoteRef: branch, singleBranch: true, tags: false, depth: 1 };
+  const what = { ref: branch, remoteRef: branch, singleBranch: true, tags: false, depth };
   const http = httpFor(options, url, signal);
   const result = await git
     .fetch({ fs, http, gitdir, remote: 'origin', url: url.href, ...what })
