@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { emptyDraft } from '../core/draft.ts';
 import type { Action, Wait } from '../core/types.ts';
 import type { Report } from './reconcile.ts';
-import { isSettled, statusOf } from './status.ts';
+import { isSettled, statusOf, troubles } from './status.ts';
 
 const desired = { commit: 'c1', deployments: [], stalled: new Set<string>(), problems: [] };
 
@@ -33,4 +33,14 @@ test("the controller's own vhost is told with its hostname", () => {
   const plan = { actions: [], wanted, held: [] };
   const [status] = statusOf({ ...report, desired: { ...desired, ownVhosts }, plan }, new Map());
   expect(status).toMatchObject({ name: 'berth-admin', hostnames: ['berth.example.com'] });
+});
+
+test("what fails about nginx and the tunnel, which serve every deployment, is the controller's own trouble", () => {
+  const errors = new Map([
+    ['', 'nginx is down'],
+    ['berth-tunnel', "the tunnel can't be made"],
+    ['blog', 'no image'],
+  ]);
+  const report = waiting({ why: 'drains', ms: 5 });
+  expect(troubles(report, errors)).toEqual(['nginx is down', "the tunnel can't be made"]);
 });

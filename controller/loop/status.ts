@@ -1,5 +1,6 @@
 /** What a person is told about each deployment: its verdict, and whatever stands in its way. */
 import type { Desired, Verdict } from '../core/types.ts';
+import { OWN } from '../manifest/names.ts';
 import { doubts } from './observe.ts';
 import type { Report } from './reconcile.ts';
 
@@ -42,9 +43,9 @@ function verdictOf(
 /** Reasons why the controller as a whole is not well; empty when it is. */
 export function troubles(report: Report | undefined, errors: ReadonlyMap<string, string>): readonly string[] {
   if (!report) return ['no pass has ended yet'];
-  const nginx = errors.get('');
+  const shared = ['', OWN.tunnel].flatMap((name) => errors.get(name) ?? []);
   const file = report.desired ? [] : report.problems.map(({ message }) => message);
-  return [...doubts(report.observed), ...file, ...(nginx === undefined ? [] : [nginx])];
+  return [...doubts(report.observed), ...file, ...shared];
 }
 
 /** Nothing is left to do or to wait for; what remains needs a commit or a person. */
