@@ -144,7 +144,7 @@ test('nginx that was killed is started again', async () => {
 test.each([
   ['deleted', (file: string) => rm(file)],
   ['emptied', (file: string) => truncate(file)],
-  ['cut in half', async (file: string) => truncate(file, (await readFile(file)).length / 2)],
+  ['cut in half', async (file: string) => truncate(file, Math.floor((await readFile(file)).length / 2))],
   ['overwritten', (file: string) => writeFile(file, '{"version":1,"ports":"none"}')],
 ])('a state file that was %s while the controller was down moves no container', async (_what, harm) => {
   const names = await containersOf(berth.owner);
