@@ -7,7 +7,7 @@ import type { Step } from '../../core/step.ts';
 import { createApi } from './api.ts';
 import { createConnectorToken } from './connector-token.ts';
 import { dnsWrites } from './dns-writes.ts';
-import { CloudflareError, isMissing } from './errors.ts';
+import { CloudflareError, isMissing, isRefusal } from './errors.ts';
 import { createGate } from './gate.ts';
 import { createLooker, inOrder } from './look.ts';
 import { createLooks } from './looks.ts';
@@ -64,13 +64,17 @@ export function createEdge(options: EdgeOptions): Edge {
     saw: (id, record) => looks.patch((view) => withRecord(view, id, record)),
   });
 
-  /** What is in doubt after a write is looked at again at once; what was not where it should be, is asked for anew. */
+  /**
+   * What is in doubt after a write is looked at again at once; what was not where it should be, is asked for anew. When
+   * Cloudflare itself did not answer, the writes that follow fail without asking: a pass waits for it once, if at all.
+   */
   const write = async (work: () => Promise<void>): Promise<void> => {
+    looks.view();
     try {
       await work();
     } catch (error) {
       if (isMissing(error)) looker.forget();
-      if (error instanceof CloudflareError && (error.doubtful || isMissing(error))) looks.doubt(error);
+      if (error instanceof CloudflareError && (isMissing(error) || !isRefusal(error))) looks.doubt(error);
       throw error;
     }
   };
@@ -86,14 +90,15 @@ export function createEdge(options: EdgeOptions): Edge {
   return {
     view: looks.view,
     settle: (signal) => orAborted(looks.run().then(connector.settle), signal),
-    createTunnel: () =>
-      write(async () => {
-        const name = nameOfNew(tunnel);
+    createTunnel: async () => {
+      const name = nameOfNew(tunnel);
+      await write(async () => {
         const there = await ownTunnel(api, account(), name);
         const made =
           there ?? (await step(`cloudflare.createTunnel ${name}`, () => postTunnel(api, account(), name)));
         found({ id: made.id, name: made.name });
-      }),
+      });
+    },
     createRecord: (want) => write(() => dns.createRecord(want)),
     updateRecord: (id, comment, want) => write(() => dns.updateRecord(id, comment, want)),
     deleteRecord: (record) => write(() => dns.deleteRecord(record)),

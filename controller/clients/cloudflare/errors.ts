@@ -35,3 +35,8 @@ export class NonsenseError extends Error {
 export function isMissing(error: unknown): error is CloudflareError {
   return error instanceof CloudflareError && error.status === 404 && error.codes.length > 0;
 }
+
+/** The API said no, or to come again later: nothing was carried out, and what is known stands. */
+export function isRefusal({ status, codes, doubtful }: CloudflareError): boolean {
+  return status === 429 || (codes.length > 0 && !doubtful);
+}
