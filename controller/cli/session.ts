@@ -29,16 +29,6 @@ export interface SessionOptions {
 export async function openSession(settings: Settings, options: SessionOptions = {}): Promise<Session> {
   const { step = runStep, onReport } = options;
   const log = createLog(settings.log, options.write, options.logForm);
-  const { configToken, jwtSecret, adminPasswordHash, github, cloudflare } = settings;
-  for (const secret of [
-    configToken,
-    jwtSecret,
-    adminPasswordHash,
-    github.webhookSecret,
-    github.token,
-    cloudflare?.token,
-  ])
-    if (secret !== undefined) log.redact(secret);
   const lock = await takeLock(settings.dataDir);
   const store = await openStore(join(settings.dataDir, 'state.json'), { warn: log.warn, step });
   let runner: Runner | undefined;

@@ -4,10 +4,10 @@
  */
 import type { CommitStatus } from '../clients/github/types.ts';
 import { explainHold } from '../core/explain.ts';
-import { OWN } from '../manifest/names.ts';
+import { isOwnName } from '../manifest/names.ts';
 import { doubts } from './observe.ts';
 import type { Report } from './reconcile.ts';
-import { isSettled, statusOf } from './status.ts';
+import { isSettled, sharedErrors, statusOf } from './status.ts';
 
 export interface CommitSaying extends Pick<CommitStatus, 'state' | 'description'> {
   readonly commit: string;
@@ -21,9 +21,6 @@ export interface SayingOptions {
   /** Takes secrets out of words. */
   readonly mask: (text: string) => string;
 }
-
-/** What the controller has for itself is in no file, so it does not count. */
-const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(OWN));
 
 /** GitHub refuses more (422), counted in characters. */
 const MAX_CHARS = 140;
@@ -59,11 +56,11 @@ function ofCommitInForce(report: Report, { errors }: SayingOptions): Messages | 
   const failures = statuses
     .filter(({ status }) => status === 'failed')
     .map(({ name, stage, error }) => (stage === 'file' && error ? error : `${name}: ${error ?? stage}`));
-  const shared = errors.get('');
-  if (shared !== undefined) failures.unshift(shared);
+  failures.unshift(...sharedErrors(errors).filter((error) => !failures.some((one) => one.endsWith(error))));
   if (plan.held.length > 0) failures.push(explainHold(plan.held, commit));
   if (failures.length > 0) return { commit, state: 'failure', messages: failures };
-  const running = statuses.filter(({ name, status }) => status === 'running' && !OWN_NAMES.has(name)).length;
+  // What the controller has for itself is in no file, so it does not count.
+  const running = statuses.filter(({ name, status }) => status === 'running' && !isOwnName(name)).length;
   if (isSettled(report)) return { commit, state: 'success', messages: [counted(running, 'running')] };
   // In the same words all along: every change is a call of the API.
   return { commit, state: 'pending', messages: ['under way'] };

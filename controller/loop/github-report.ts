@@ -78,7 +78,7 @@ export function createGitHubReport(options: GitHubReportOptions): GitHubReport {
     const { repo, environment, commit } = version;
     const status = { state: 'inactive', description } as const;
     const key = versionKey(version);
-    // GitHub may have done it by itself (`auto_inactive`, for those made before the one that is a success).
+    // Somebody may have set another state by hand.
     outbox.forget(key);
     deployments.forget(key);
     outbox.put(deployments.letter({ repo, environment, status, ...(commit !== undefined && { commit }) }));

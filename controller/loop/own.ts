@@ -13,13 +13,11 @@ import { messageOf } from '../core/errors.ts';
 import { secretOf } from '../core/secret.ts';
 import type { Desired, DesiredDeployment, DesiredService, InstanceSpec, VhostWant } from '../core/types.ts';
 import type { KeyedHash } from '../manifest/keyed-hash.ts';
-import { OWN } from '../manifest/names.ts';
+import { isOwnName, OWN } from '../manifest/names.ts';
 import type { Fingerprint } from '../manifest/sealed/fingerprint.ts';
 
 /** Moves with a release of Berth: the image is never told to update itself. */
 export const CONNECTOR_IMAGE = 'cloudflare/cloudflared:2026.9.3';
-
-const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(OWN));
 
 /** Service of the connector. */
 const CONNECTOR = 'cloudflared';
@@ -50,7 +48,7 @@ export function withOwn(desired: Desired, options: OwnOptions): Desired {
     ...desired,
     deployments: [...desired.deployments, ...deployments],
     // An entry of such a name is wrong, but it is ours that stands behind the name.
-    stalled: new Set([...desired.stalled].filter((name) => !OWN_NAMES.has(name))),
+    stalled: new Set([...desired.stalled].filter((name) => !isOwnName(name))),
     ...(adminHost !== undefined && { ownVhosts: [adminVhost(adminHost, adminPort)] }),
   };
 }

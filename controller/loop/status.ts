@@ -43,9 +43,13 @@ function verdictOf(
 /** Reasons why the controller as a whole is not well; empty when it is. */
 export function troubles(report: Report | undefined, errors: ReadonlyMap<string, string>): readonly string[] {
   if (!report) return ['no pass has ended yet'];
-  const shared = ['', OWN.tunnel].flatMap((name) => errors.get(name) ?? []);
   const file = report.desired ? [] : report.problems.map(({ message }) => message);
-  return [...doubts(report.observed), ...file, ...shared];
+  return [...doubts(report.observed), ...file, ...sharedErrors(errors)];
+}
+
+/** What failed about nginx and the tunnel, which serve every deployment. */
+export function sharedErrors(errors: ReadonlyMap<string, string>): readonly string[] {
+  return ['', OWN.tunnel].flatMap((name) => errors.get(name) ?? []);
 }
 
 /** Nothing is left to do or to wait for; what remains needs a commit or a person. */

@@ -1,26 +1,16 @@
 /** The real world: every client, made from the settings and wired to what pokes the loop. */
 import { join } from 'node:path';
-import { createBuilder } from '../build/queue.ts';
 import { type Approvals, createApprovals } from '../clients/approvals.ts';
-import { createArchiver } from '../clients/archiver.ts';
-import { createEdge } from '../clients/cloudflare/edge.ts';
-import { createDockerEngine } from '../clients/engine/docker.ts';
-import { maskEngine } from '../clients/engine/masked.ts';
 import { writeCaBundle } from '../clients/git/ca.ts';
 import { createSources } from '../clients/git/sources.ts';
 import { gitCredentials, repoOn } from '../clients/github/host.ts';
 import { keepIdentities, readIdentities } from '../clients/identities.ts';
 import { keepKey, randomKey, readKey } from '../clients/keys.ts';
 import { listeners } from '../clients/listeners.ts';
-import { createLogFiles } from '../clients/log-files.ts';
-import { createNginx } from '../clients/nginx/nginx.ts';
-import { createProber } from '../clients/prober.ts';
-import type { ConfigRepo, Sources, Store } from '../clients/types.ts';
+import type { ConfigRepo, Sources } from '../clients/types.ts';
 import type { RolloutRules } from '../core/draft.ts';
-import { messageOf } from '../core/errors.ts';
 import type { Step } from '../core/step.ts';
 import { type Clients, createKinds } from '../kinds/index.ts';
-import type { RedactingLog } from '../log.ts';
 import { createConfigRepo } from '../manifest/config/config-repo.ts';
 import { initEmbedded } from '../manifest/config/embedded.ts';
 import { exampleFiles } from '../manifest/config/example.ts';
@@ -33,22 +23,17 @@ import { manifestRules } from '../settings/rules.ts';
 import type { Settings } from '../settings.ts';
 import { type Backoff, createBackoff } from './backoff.ts';
 import { type CheckRepo, createRepoCheck } from './check-repo.ts';
+import { type ClientOptions, createClients } from './clients.ts';
 import { createDesiredReader } from './desired.ts';
 import { createGitHubSide, type GitHubSide } from './github.ts';
 import { rememberHead } from './head-seen.ts';
-import { createLastGood, type GoodFile } from './last-good.ts';
+import { createLastGood } from './last-good.ts';
 import { type OwnOptions, withOwn } from './own.ts';
 import type { World } from './reconcile.ts';
 import { beingDeleted } from './record.ts';
 import { fingerprints } from './runner.ts';
 
-export interface WorldOptions {
-  readonly store: Store;
-  readonly step: Step;
-  /** Its mask hides what is sealed in all that the world tells. */
-  readonly log: RedactingLog;
-  /** Something happened that a pass should look at. */
-  readonly poke: (trigger: string) => void;
+export interface WorldOptions extends Omit<ClientOptions, 'config' | 'sources'> {
   readonly dryRun: boolean;
   /** Where repos are cached; default the data dir. A dry run beside a running controller has a folder of its own. */
   readonly cacheDir?: string;
@@ -71,55 +56,33 @@ export interface RealWorld {
 
 /** Makes the world; it touches nothing but keys and, where there is none yet, the embedded config repo. */
 export async function createWorld(settings: Settings, options: WorldOptions): Promise<RealWorld> {
-  const { step, poke, dryRun } = options;
-  const at = (...parts: readonly string[]): string => join(settings.dataDir, ...parts);
+  const { step, poke, dryRun, log } = options;
+  for (const secret of secretsOf(settings)) log.redact(secret);
   const cacheDir = options.cacheDir ?? settings.dataDir;
-  const { configRepo: location, configBranch: branch, configFile: file } = settings;
-  const credentials = gitCredentials(settings.github);
-  const token = configTokenOf(settings);
-  if (settings.embedded && !dryRun) await initEmbedded(location, await exampleFiles(), step);
-  const config = await createConfigRepo({
-    ...{ location, branch, file, step, dataDir: cacheDir },
-    ...(token !== undefined && { token }),
-  });
-  const secret = Buffer.from(await hashKey(at('keys', 'hash'), options), 'hex');
+  const config = await configRepoOf(settings, cacheDir, options);
+  const secret = Buffer.from(await hashKey(join(settings.dataDir, 'keys', 'hash'), options), 'hex');
   if (!dryRun) await keepIdentities(settings, step);
-  const lastGood = createLastGood(at('last-good.json'), step);
-  const caFile = join(cacheDir, 'ca.pem');
-  if (settings.caFile !== undefined) await writeCaBundle(settings.caFile, caFile, step);
+  const ca = await caOf(settings, cacheDir, step);
   const sources = createSources({
-    ...(settings.caFile !== undefined && { caFile }),
+    ...{ ...ca, step, gitAllow: settings.gitAllow, credentials: gitCredentials(settings.github) },
     dir: join(cacheDir, 'sources'),
-    step,
-    gitAllow: settings.gitAllow,
-    credentials,
     onChange: () => poke('source'),
   });
   const clients = createClients(settings, { ...options, config, sources });
-  const approvals = createApprovals(at('approved'), step);
+  const approvals = createApprovals(join(settings.dataDir, 'approved'), step);
   const backoff = createBackoff(() => performance.now());
-  const hash = createKeyedHash(secret);
-  const fingerprint = createFingerprint(secret);
+  const lastGood = createLastGood(join(settings.dataDir, 'last-good.json'), step);
   const repo = rememberHead(config);
   const read = createManifestReader();
   const rules = manifestRules(settings);
+  const hashes = { hash: createKeyedHash(secret), fingerprint: createFingerprint(secret) };
+  const identities = () => readIdentities(settings);
   const readDesired = createDesiredReader({
-    ...{ repo, sources, read, rules },
-    secrets: createSecrets({
-      identities: () => readIdentities(settings),
-      fingerprint,
-      mask: options.log.mask,
-    }),
-    hash,
+    ...{ repo, sources, read, rules, hash: hashes.hash },
+    secrets: createSecrets({ identities, fingerprint: hashes.fingerprint, mask: log.mask }),
     lastGood: dryRun ? { ...lastGood, keep: async () => {} } : lastGood,
   });
-  const own: OwnOptions = {
-    adminPort: settings.listen.port,
-    hash,
-    fingerprint,
-    ...(settings.adminHost !== undefined && { adminHost: settings.adminHost }),
-    ...(settings.cloudflare?.connector === 'container' && clients.edge && { connector: clients.edge }),
-  };
+  const own = ownOf(settings, hashes, clients);
   const world: World = {
     kinds: createKinds(clients),
     dryRun,
@@ -127,13 +90,7 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
       const desired = await readDesired(signal);
       return 'commit' in desired ? withOwn(desired, own) : desired;
     },
-    rules: async () => ({
-      ports: settings.ports,
-      ...(await heldPorts()),
-      drainMs: settings.drainMs,
-      workerShutdownMs: Math.max(settings.drainMs, WORKER_SHUTDOWN_MS),
-      keepImages: settings.keepImages,
-    }),
+    rules: () => rolloutRules(settings),
     limits: async (desired) => ({
       maxDeletions: settings.maxDeletions,
       released: new Set([...(await approvals.read()), ...beingDeleted(options.store.state)]),
@@ -141,16 +98,15 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
     }),
   };
   const kept = settings.github.token !== undefined && !dryRun ? await lastGood.read() : undefined;
-  const entriesOf = async ({ blob, bytes }: GoodFile) =>
-    (await read(blob, bytes, rules)).manifest?.deployments ?? [];
+  const former = kept && (await read(kept.blob, kept.bytes, rules)).manifest?.deployments;
   const github = createGitHubSide(settings, {
-    ...{ step, log: options.log, mask: options.log.mask.text, head: () => repo.seen, errors: backoff.errors },
-    ...(kept && { former: { commit: kept.commit, deployments: await entriesOf(kept) } }),
+    ...{ step, log, mask: log.mask.text, head: () => repo.seen, errors: backoff.errors },
+    ...(kept && { former: { commit: kept.commit, deployments: former ?? [] } }),
   });
   const { apiUrl } = settings.github;
   const checkRepo = createRepoCheck({
-    ...{ sources, gitAllow: settings.gitAllow, apiUrl, repoOf: (address) => repoOn(apiUrl, address) },
-    ...(settings.caFile !== undefined && { caFile }),
+    ...{ ...ca, sources, gitAllow: settings.gitAllow, apiUrl },
+    repoOf: (address) => repoOn(apiUrl, address),
     ...(github && { github: github.client }),
   });
   const close = async (): Promise<void> => {
@@ -159,6 +115,49 @@ export async function createWorld(settings: Settings, options: WorldOptions): Pr
     await Promise.all([clients.builder.close(), clients.archiver.close(), sources.close(), github?.end()]);
   };
   return { world, clients, sources, config, backoff, approvals, checkRepo, ...(github && { github }), close };
+}
+
+function secretsOf({ github, cloudflare, ...settings }: Settings): readonly string[] {
+  const { configToken, jwtSecret, adminPasswordHash } = settings;
+  const tokens = [github.webhookSecret, github.token, cloudflare?.token];
+  return [configToken, jwtSecret, adminPasswordHash, ...tokens].filter((one) => one !== undefined);
+}
+
+async function configRepoOf(
+  settings: Settings,
+  dataDir: string,
+  { step, dryRun }: WorldOptions,
+): Promise<ConfigRepo> {
+  const { configRepo: location, configBranch: branch, configFile: file } = settings;
+  if (settings.embedded && !dryRun) await initEmbedded(location, await exampleFiles(), step);
+  const token = configTokenOf(settings);
+  return createConfigRepo({ location, branch, file, step, dataDir, ...(token !== undefined && { token }) });
+}
+
+/** What git is to trust beside the system's own certificates. */
+async function caOf(settings: Settings, cacheDir: string, step: Step): Promise<{ readonly caFile?: string }> {
+  if (settings.caFile === undefined) return {};
+  const caFile = join(cacheDir, 'ca.pem');
+  await writeCaBundle(settings.caFile, caFile, step);
+  return { caFile };
+}
+
+function ownOf(
+  { listen, adminHost, cloudflare }: Settings,
+  hashes: Pick<OwnOptions, 'hash' | 'fingerprint'>,
+  { edge }: Clients,
+): OwnOptions {
+  return {
+    ...hashes,
+    adminPort: listen.port,
+    ...(adminHost !== undefined && { adminHost }),
+    ...(cloudflare?.connector === 'container' && edge && { connector: edge }),
+  };
+}
+
+async function rolloutRules({ ports, drainMs, keepImages }: Settings): Promise<RolloutRules> {
+  const workerShutdownMs = Math.max(drainMs, WORKER_SHUTDOWN_MS);
+  return { ports, ...(await heldPorts()), drainMs, workerShutdownMs, keepImages };
 }
 
 async function heldPorts(): Promise<Pick<RolloutRules, 'busyPorts' | 'nginxPorts'>> {
@@ -173,66 +172,3 @@ async function hashKey(file: string, { step, dryRun }: WorldOptions): Promise<st
 
 /** The least that nginx's workers get to finish after a reload. */
 const WORKER_SHUTDOWN_MS = 10_000;
-
-function createClients(
-  settings: Settings,
-  options: WorldOptions & { readonly config: ConfigRepo; readonly sources: Sources },
-): Clients {
-  const { store, step, log, poke, config, sources } = options;
-  const { dataDir, owner, http, drainMs, nginx } = settings;
-  const onError = (error: unknown): void => log.warn(messageOf(error));
-  const { mask } = log;
-  const docker = createDockerEngine({ dockerHost: settings.dockerHost, owner, step, onError });
-  const engine = maskEngine(docker, mask);
-  const builder = createBuilder({
-    engine,
-    open: (repo, commit, signal) => (repo === '.' ? config.open(commit) : sources.open(repo, commit, signal)),
-    store,
-    step,
-    owner,
-    logDir: join(dataDir, 'logs'),
-    builds: settings.builds,
-    mask,
-    onChange: () => poke('build'),
-    onError,
-  });
-  const place = { owner, http, drainMs, step, log: (message: string) => log.info(message) };
-  return {
-    engine,
-    builder,
-    archiver: createArchiver({
-      engine,
-      dir: join(dataDir, 'archive'),
-      step,
-      onChange: () => poke('archive'),
-      onError,
-    }),
-    prober: createProber({ onChange: (key) => poke(`probe of ${key}`) }),
-    nginx: createNginx(
-      nginx.mode === 'managed'
-        ? { ...place, mode: 'managed', dir: join(dataDir, 'nginx') }
-        : { ...place, ...nginx },
-    ),
-    store,
-    logFiles: createLogFiles(join(dataDir, 'logs'), step),
-    step,
-    now: () => new Date(),
-    vhostText: { owner, http },
-    ...edgeOf(settings, options),
-  };
-}
-
-/** Without a token there is none, and no kind that needs one. */
-function edgeOf(
-  { cloudflare, owner, intervalMs }: Settings,
-  { step, log, poke }: WorldOptions,
-): Pick<Clients, 'edge' | 'tunnel'> {
-  if (!cloudflare) return {};
-  const edge = createEdge({
-    ...cloudflare,
-    ...{ owner, step, intervalMs, warn: log.warn },
-    onSecret: log.redact,
-    onChange: () => poke('cloudflare'),
-  });
-  return { edge, tunnel: cloudflare.tunnel };
-}

@@ -17,13 +17,19 @@ const SHARED_FILE = '00-berth-';
 /** What the controller runs for itself stands beside the deployments, under these names. */
 export const OWN = { admin: 'berth-admin', tunnel: 'berth-tunnel' } as const;
 
+const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(OWN));
+
+/** Whether it is the name of something that the controller runs for itself, and so of no entry. */
+export function isOwnName(name: string): boolean {
+  return OWN_NAMES.has(name);
+}
+
 /** Why no deployment may have this name; undefined for any other. */
 export function nameFault(name: string): string | undefined {
   if (isInherited(name)) return `must not be called ${name}; choose another name`;
   if (name.startsWith(SHARED_FILE))
     return `must not start with ${SHARED_FILE}, as nginx's own files do; choose another name`;
-  if (Object.values<string>(OWN).includes(name))
-    return `must not be called ${name}, as the controller's own is; choose another name`;
+  if (isOwnName(name)) return `must not be called ${name}, as the controller's own is; choose another name`;
   return undefined;
 }
 

@@ -81,7 +81,7 @@ export function createDeployments(ask: Ask, step: Step): Deployments {
           send: ({ rest }) =>
             rest.repos.createDeploymentStatus({
               ...at(deployment.repo),
-              ...{ deployment_id: id, state, description, auto_inactive: true },
+              ...{ deployment_id: id, state, description, auto_inactive: false },
               ...(environmentUrl !== undefined && { environment_url: environmentUrl }),
               ...(logUrl !== undefined && { log_url: logUrl }),
             }),

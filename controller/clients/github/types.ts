@@ -76,7 +76,7 @@ export interface GitHub {
   /** Asked for only when `deployments` has none. Gives its id. */
   createDeployment(deployment: GitHubDeployment): Promise<number>;
   deploymentStatus(repo: RepoName, id: number): Promise<GitHubDeploymentStatus | undefined>;
-  /** A success makes GitHub set older ones of the environment inactive. */
+  /** Older ones keep their state: GitHub would end other people's of that environment too. */
   setDeploymentStatus(
     deployment: GitHubDeployment,
     id: number,
