@@ -44,6 +44,13 @@ test('a failed build is remembered while it is what is asked for, suspended or n
   ]);
 });
 
+test('a failed build is remembered while nobody can say what is asked for, so that a start tries nothing again', () => {
+  const { version: _, ...unknown } = service();
+  const failed = image('old', { state: 'failed', error: 'exit code 1' });
+  const wants = deployment({ services: [unknown] });
+  expect(planned({ wants, instances: [W], images: [failed], vhost: vhost([W]) }).lines).toEqual([]);
+});
+
 test('no image goes while nobody can say which one is wanted', () => {
   const { version: _, ...unknown } = service();
   const images = [spare(1), spare(2), spare(3), spare(4), spare(5)];

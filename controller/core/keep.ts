@@ -23,8 +23,11 @@ export function keepImages(
     const known = service.version !== undefined && index >= keep;
     if (!known || inUse.has(image.key) || image.key === wanted?.key) draft.kept.add(`image/${image.key}`);
   });
-  const failed = images.find((image) => image.key === wanted?.key && image.state !== 'ready');
-  if (failed) draft.kept.add(`image/${failed.key}`);
+  // While nobody can say which one is wanted, such as after a start, a failed build must not be forgotten and tried again.
+  for (const image of images) {
+    const asked = service.version === undefined ? image.service === service.name : image.key === wanted?.key;
+    if (asked && image.state !== 'ready') draft.kept.add(`image/${image.key}`);
+  }
 }
 
 /** What must outlive the containers that use it: ports until they are gone, the rest of a gone deployment too. */
