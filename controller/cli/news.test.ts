@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { TransientError } from '../core/errors.ts';
 import type { Desired, Verdict, Wanted } from '../core/types.ts';
 import type { Report } from '../loop/reconcile.ts';
-import { loggedIn, newsOf, urlOf } from './news.ts';
+import { loggedIn, newsOf } from './news.ts';
 
-const HTTP = { host: '127.0.0.1', port: 8080 };
+const HERE = { http: { host: '127.0.0.1', port: 8080 } };
 
 /** A report about `verdicts`, in which entry `bad` is wrong. */
 function report(verdicts: Readonly<Record<string, Verdict>>, held: readonly string[] = []): Report {
@@ -33,7 +33,7 @@ function report(verdicts: Readonly<Record<string, Verdict>>, held: readonly stri
 }
 
 function told(...given: Parameters<typeof report>): readonly string[] {
-  return [...newsOf(report(...given), new Map(), HTTP)].map(([line, level]) => `${level} ${line}`);
+  return [...newsOf(report(...given), new Map(), HERE)].map(([line, level]) => `${level} ${line}`);
 }
 
 test('each deployment is told as it fares, and a wrong entry once', () => {
@@ -59,7 +59,7 @@ test('a held deletion says how to release it', () => {
 });
 
 test('what nginx lacks is told', () => {
-  const news = newsOf(report({}), new Map([['', 'nginx is not there']]), HTTP);
+  const news = newsOf(report({}), new Map([['', 'nginx is not there']]), HERE);
   expect(news.get('nginx is not there')).toBe('warn');
 });
 
@@ -67,10 +67,4 @@ test('errors of the steps of this very pass are known, since each was logged wit
   const action = { verb: 'create', kind: 'network', key: 'berth-a', deployment: 'a', why: '' } as const;
   const outcomes = [{ action, error: new TransientError('the engine is down') }, { action }];
   expect([...loggedIn({ ...report({}), outcomes })]).toEqual(['the engine is down']);
-});
-
-test('an address has its port unless it is the usual one', () => {
-  expect(urlOf('a.example.com', { host: '0.0.0.0', port: 80 })).toBe('http://a.example.com');
-  expect(urlOf('a.localhost', HTTP)).toBe('http://a.localhost:8080');
-  expect(urlOf(undefined, HTTP)).toBe('internal only');
 });

@@ -2,14 +2,17 @@
 import { messageOf } from '../core/errors.ts';
 import { explainHold } from '../core/explain.ts';
 import type { Report } from '../loop/reconcile.ts';
+import { siteUrl } from '../loop/site-url.ts';
 import { type DeploymentStatus, statusOf, troubles } from '../loop/status.ts';
 import type { Settings } from '../settings.ts';
+
+type SiteSettings = Pick<Settings, 'cloudflare' | 'http'>;
 
 /** Line to level. Who tells them leaves out those that the pass before it brought too. */
 export function newsOf(
   report: Report,
   errors: ReadonlyMap<string, string>,
-  http: Settings['http'],
+  settings: SiteSettings,
 ): ReadonlyMap<string, 'info' | 'warn'> {
   const news = new Map<string, 'info' | 'warn'>();
   for (const message of troubles(report, errors)) news.set(message, 'warn');
@@ -18,7 +21,7 @@ export function newsOf(
     // One engine that is out of sight is one line, not one for each deployment.
     const unseen = status.error !== undefined && report.plan?.wanted.frozen.get(status.name) === status.error;
     if (unseen || (status.error !== undefined && news.has(status.error))) continue;
-    const line = lineOf(status, http);
+    const line = lineOf(status, settings);
     if (line !== undefined) news.set(line, status.error === undefined ? 'info' : 'warn');
   }
   const { plan, desired } = report;
@@ -33,16 +36,11 @@ export function loggedIn({ outcomes }: Report): ReadonlySet<string> {
 
 function lineOf(
   { name, status, stage, hostnames, error }: DeploymentStatus,
-  http: Settings['http'],
+  settings: SiteSettings,
 ): string | undefined {
   if (error !== undefined) return `deployment ${name} ${status}: ${error}`;
   if (status === 'building') return `deployment ${name} is on its way: ${stage}`;
   if (status === 'stopped') return stage === 'stopped' ? `deployment ${name} is suspended` : undefined;
-  return `deployment ${name} runs: ${urlOf(hostnames[0], http)}`;
-}
-
-/** The address that a visitor of this machine types. */
-export function urlOf(hostname: string | undefined, { port }: Settings['http']): string {
-  if (hostname === undefined) return 'internal only';
-  return port === 80 ? `http://${hostname}` : `http://${hostname}:${port}`;
+  const [hostname] = hostnames;
+  return `deployment ${name} runs: ${hostname === undefined ? 'internal only' : siteUrl(hostname, settings)}`;
 }

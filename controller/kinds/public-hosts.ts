@@ -10,12 +10,17 @@ export interface PublicHost {
 /** Names that mean this machine or this house wherever they are looked up (RFC 6761, RFC 6762): no DNS has them. */
 const AT_HOME = /(^|\.)(localhost|local|test)$/;
 
+/** Whether a hostname may be looked up by anyone. */
+export function isPublic(hostname: string): boolean {
+  return !AT_HOME.test(hostname);
+}
+
 /** Hostnames of all vhosts, each once; those that only this machine knows are left out. */
 export function publicHosts({ vhosts }: Wanted): readonly PublicHost[] {
   const byName = new Map<string, PublicHost>();
   for (const { hostnames, deployment } of vhosts)
     for (const hostname of hostnames)
-      if (!AT_HOME.test(hostname) && !byName.has(hostname)) byName.set(hostname, { hostname, deployment });
+      if (isPublic(hostname) && !byName.has(hostname)) byName.set(hostname, { hostname, deployment });
   return [...byName.values()];
 }
 

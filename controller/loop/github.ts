@@ -8,6 +8,7 @@ import type { DeploymentEntry } from '../manifest/types.ts';
 import type { Settings } from '../settings.ts';
 import type { Place } from './github-letters.ts';
 import { createGitHubReport, type GitHubReport, type GitHubReportOptions } from './github-report.ts';
+import { siteUrl } from './site-url.ts';
 
 export interface GitHubSide extends GitHubReport {
   readonly client: GitHub;
@@ -60,10 +61,4 @@ function placesOf(
 ): readonly Place[] {
   const repos = services.flatMap(({ source }) => (source.kind === 'repo' ? (repoOf(source.repo) ?? []) : []));
   return repos.map((repo) => ({ repo, environment: name }));
-}
-
-/** Where visitors find a hostname: through the tunnel, or on nginx's own port. */
-function siteUrl(hostname: string, { cloudflare, http }: Settings): string {
-  if (cloudflare) return `https://${hostname}`;
-  return http.port === 80 ? `http://${hostname}` : `http://${hostname}:${http.port}`;
 }

@@ -54,7 +54,7 @@ describe('a token that may not', () => {
     const { api, see } = await start();
     api.permit('Zone:Read', 'Cloudflare Tunnel:Edit');
     await expect(see()).rejects.toThrow(
-      /may not list the DNS records of example.com: add the permission DNS:Read.*code 10000/,
+      /may not list the DNS records of example.com: add the permission DNS:Edit.*code 10000/,
     );
   });
 
@@ -75,7 +75,7 @@ describe('a token that may not', () => {
     const add = (rules: readonly object[]) => [{ hostname: 'a.example.com', service: 'http://x' }, ...rules];
     await expect(edge.editRules(add as never)).rejects.toThrow(/add the permission Cloudflare Tunnel:Edit/);
     api.permit('Zone:Read', 'DNS:Edit');
-    await expect(see()).rejects.toThrow(/add the permission Cloudflare Tunnel:Read/);
+    await expect(see()).rejects.toThrow(/add the permission Cloudflare Tunnel:Edit/);
   });
 
   test('anything, since it was revoked, is told so; and given back, all is well', async () => {

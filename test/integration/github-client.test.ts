@@ -129,13 +129,13 @@ describe('writing', () => {
     expect(error.message).toContain('too long');
   });
 
-  test('a deployment is made once, told from a foreign one, and retires the one before it', async () => {
+  test('a deployment is made once, told from a foreign one, and ends no other', async () => {
     const deployment: GitHubDeployment = {
       ...{ repo: BLOG, commit: head, environment: 'shop', mark: 'test/shop' },
     };
     api.state.repos.get('acme/blog')?.deployments.push({
       ...{ id: 9999, sha: head, ref: head, task: 'deploy', environment: 'shop', description: null },
-      ...{ payload: '{"berth":"other/shop"}', production: true, transient: false, statuses: [] },
+      ...{ payload: '{"berth":"other/shop"}', production: false, transient: false, statuses: [] },
     });
     expect(await github.deployments(deployment, head)).toEqual([]);
     const first = await github.createDeployment(deployment);
@@ -153,7 +153,7 @@ describe('writing', () => {
     const next = { ...deployment, commit: repo.commit({ 'index.html': 'ho' }) };
     const second = await github.createDeployment(next);
     await github.setDeploymentStatus(next, second, { state: 'success', description: '' });
-    expect(await github.deploymentStatus(BLOG, first)).toMatchObject({ state: 'inactive' });
+    expect(await github.deploymentStatus(BLOG, first)).toMatchObject({ state: 'success' });
     expect(await github.deployments(deployment)).toEqual([second, first]);
     expect(api.deployments('acme/blog').find(({ id }) => id === 9999)?.statuses).toEqual([]);
   });

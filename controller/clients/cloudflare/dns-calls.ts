@@ -38,7 +38,7 @@ export function listAccounts(api: Api): Promise<readonly { readonly id: string; 
 
 /** Every record of a zone, of every type. */
 export function listRecords(api: Api, { id, name }: Zone): Promise<readonly DnsRecord[]> {
-  const ask = { what: `list the DNS records of ${name}`, needs: 'DNS:Read' } as const;
+  const ask = { what: `list the DNS records of ${name}`, needs: 'DNS:Edit' } as const;
   const query = { zone_id: id, per_page: RECORDS_PER_PAGE };
   return allPages(
     (page, take) =>
@@ -49,7 +49,7 @@ export function listRecords(api: Api, { id, name }: Zone): Promise<readonly DnsR
 
 /** Every record of one name. */
 export async function recordsOfName(api: Api, zone: string, name: string): Promise<readonly DnsRecord[]> {
-  const ask = { what: `read the DNS records of ${name}`, needs: 'DNS:Read' } as const;
+  const ask = { what: `read the DNS records of ${name}`, needs: 'DNS:Edit' } as const;
   const query = { zone_id: zone, per_page: RECORDS_PER_PAGE, name: { exact: name } };
   const records = await allPages(
     (page, take) =>
@@ -62,7 +62,7 @@ export async function recordsOfName(api: Api, zone: string, name: string): Promi
 /** Throws CloudflareError with status 404 when it is gone. */
 export function getRecord(api: Api, zone: string, id: string): Promise<DnsRecord> {
   return api.call(
-    { what: `read the DNS record ${id}`, needs: 'DNS:Read' },
+    { what: `read the DNS record ${id}`, needs: 'DNS:Edit' },
     (cf, options) => cf.dns.records.get(id, { zone_id: zone }, options).asResponse(),
     ({ result }) => recordOf(zone)(result),
   );

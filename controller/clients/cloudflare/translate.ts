@@ -5,13 +5,8 @@
  */
 import { CloudflareError, NonsenseError } from './errors.ts';
 
-/** As the page where tokens are made names them, short. */
-export type Permission =
-  | 'Zone:Read'
-  | 'DNS:Read'
-  | 'DNS:Edit'
-  | 'Cloudflare Tunnel:Read'
-  | 'Cloudflare Tunnel:Edit';
+/** As the page where tokens are made names them, short. Edit holds Read, and Berth needs it wherever it reads. */
+export type Permission = 'Zone:Read' | 'DNS:Edit' | 'Cloudflare Tunnel:Edit';
 
 /** What a call is for. */
 export interface Ask {

@@ -6,7 +6,6 @@ import { allPages } from './pages.ts';
 import { documentOf, type TunnelDocument, type TunnelRow, tunnelOf } from './shapes.ts';
 import type { Tunnel } from './types.ts';
 
-const READ = 'Cloudflare Tunnel:Read';
 const EDIT = 'Cloudflare Tunnel:Edit';
 
 const tunnels = (cloudflare: Cloudflare) => cloudflare.zeroTrust.tunnels.cloudflared;
@@ -17,7 +16,7 @@ export async function findTunnel(api: Api, account: string, name: string): Promi
   const rows = await allPages(
     (page, take) =>
       api.call(
-        { what: `look for the tunnel ${name}`, needs: READ },
+        { what: `look for the tunnel ${name}`, needs: EDIT },
         (cf, options) =>
           tunnels(cf)
             .list({ ...query, page }, options)
@@ -32,7 +31,7 @@ export async function findTunnel(api: Api, account: string, name: string): Promi
 /** Throws CloudflareError with status 404 when there is none; one that was deleted is still told of. */
 export function getTunnel(api: Api, account: string, id: string): Promise<TunnelRow> {
   return api.call(
-    { what: `read the tunnel ${id}`, needs: READ },
+    { what: `read the tunnel ${id}`, needs: EDIT },
     (cf, options) => tunnels(cf).get(id, { account_id: account }, options).asResponse(),
     ({ result }) => tunnelOf(result),
   );
@@ -51,7 +50,7 @@ export function postTunnel(api: Api, account: string, name: string): Promise<Tun
 /** Throws CloudflareError with status 404 when the tunnel is gone. */
 export function getDocument(api: Api, account: string, { id, name }: Tunnel): Promise<TunnelDocument> {
   return api.call(
-    { what: `read the rules of the tunnel ${name}`, needs: READ },
+    { what: `read the rules of the tunnel ${name}`, needs: EDIT },
     (cf, options) => tunnels(cf).configurations.get(id, { account_id: account }, options).asResponse(),
     ({ result }) => documentOf(id)(result),
   );
@@ -75,7 +74,7 @@ export function putDocument(
 /** Connections that the tunnel's connectors hold now; one cloudflared holds four. */
 export function countConnections(api: Api, account: string, { id, name }: Tunnel): Promise<number> {
   return api.call(
-    { what: `read the connections of the tunnel ${name}`, needs: READ },
+    { what: `read the connections of the tunnel ${name}`, needs: EDIT },
     (cf, options) => tunnels(cf).connections.get(id, { account_id: account }, options).asResponse(),
     ({ result }) => {
       if (result !== null && !Array.isArray(result)) throw new NonsenseError('its result is no list');
